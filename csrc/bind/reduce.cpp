@@ -1,0 +1,12 @@
+// Reductions.
+#include "bind/casters.h"
+#include "ops/ops.h"
+
+namespace chainrule {
+
+void bind_reduce(py::module_& m) {
+  m.def("sum", sum, py::arg("x"), py::arg("axis") = py::none(), py::arg("keepdims") = false,
+        "Σ x over the given axes (all when None).");
+}
+
+}  // namespace chainrule

@@ -1,0 +1,46 @@
+// Memory, threads, devices, debugging.
+#include "bind/casters.h"
+#include "core/kernels.h"
+#include "cpu/parallel.h"
+#include "ops/ops.h"
+
+namespace chainrule {
+namespace {
+
+// Kernels that run on several threads let other Python threads in meanwhile.
+void* unlock() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }
+void lock(void* state) { if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }
+
+py::dict memory() {
+  const MemoryStatistics s = memory_statistics();
+  py::dict d;
+  d["in_use"] = s.in_use;
+  d["peak"] = s.peak;
+  d["cached"] = s.cached;
+  d["allocations"] = s.allocations;
+  d["system_calls"] = s.system_calls;
+  return d;
+}
+
+}  // namespace
+
+void bind_runtime(py::module_& m) {
+  unlock_interpreter = unlock;
+  lock_interpreter = lock;
+  m.def("memory", memory,
+        "Statistics of the CPU allocator: bytes in_use, peak and cached, and how many allocations needed system_calls.\n\n"
+        "Units  bytes");
+  m.def("reset_peak", reset_peak, "Start the count of `memory()['peak']` again from what is in use now.");
+  m.def("empty_cache", empty_cache, "Give the blocks kept for reuse back to the system.");
+  m.def("num_threads", num_threads, "How many threads kernels run on (CHAINRULE_NUM_THREADS, else the cores given).");
+  m.def("set_num_threads", set_num_threads, py::arg("n"), "Run kernels on n threads; results do not depend on it.");
+  m.def("cuda_unavailable", []() -> py::object {
+    const char* why = load_cuda();
+    return why ? py::object(py::str(why)) : py::none();
+  }, "Why CUDA cannot be used here, or None when it can.");
+  m.def("synchronize", synchronize, py::arg("device") = Device::cuda, "Wait until all kernels on the device have run.");
+  m.def("debug_nans", [](bool on) { const bool before = debug_nans; debug_nans = on; return before; },
+        py::arg("on") = true, "Raise FloatingPointError at the first op that makes a NaN; returns the setting before.");
+}
+
+}  // namespace chainrule

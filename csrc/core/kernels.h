@@ -1,0 +1,107 @@
+// The kernel slots: one named place a kernel, one column a device. An empty column is an error in the user's words.
+// Inputs are `const Tensor&`, outputs `Tensor&` or, where bytes are changed in place, `Tensor&` as well.
+#pragma once
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "core/tensor.h"
+
+namespace chainrule {
+
+using AnyFunction = void (*)();
+
+struct SlotBase {
+  const char* name;
+  const char* signature;                       // guards the copy from a plugin
+  AnyFunction column[device_count] = {};
+  SlotBase(const char* name, const char* signature);
+};
+// All slots of this library, in the order they were made.
+CHAINRULE_PUBLIC std::vector<SlotBase*>& slots();
+// Load the CUDA library and copy its filled columns; returns why that failed, or nothing.
+const char* load_cuda();
+[[noreturn]] void no_kernel(const SlotBase& slot, Device device);
+
+extern bool debug_nans;
+void forbid_nan(const char* op, const Tensor& y);
+bool has_nan(const Tensor& x);
+
+namespace detail {
+// Only an argument of type Tensor& is an output.
+template <class A> struct nan_check {
+  template <class B> static bool input(const B&) { return false; }
+  template <class B> static void output(const char*, const B&) {}
+};
+template <> struct nan_check<const Tensor&> {
+  static bool input(const Tensor& x) { return has_nan(x); }
+  static void output(const char*, const Tensor&) {}
+};
+template <> struct nan_check<Tensor&> {
+  static bool input(const Tensor&) { return false; }
+  static void output(const char* op, const Tensor& y) { forbid_nan(op, y); }
+};
+}  // namespace detail
+
+template <class... A> struct Slot : SlotBase {
+  using Function = void (*)(A...);
+  explicit Slot(const char* name) : SlotBase(name, typeid(Function).name()) {}
+
+  void operator()(Device device, A... args) const {
+    const auto f = reinterpret_cast<Function>(column[int(device)]);
+    if (__builtin_expect(!f, 0)) no_kernel(*this, device);
+    const bool watch = debug_nans && !(detail::nan_check<A>::input(args) || ...);
+    f(std::forward<A>(args)...);
+    if (__builtin_expect(watch, 0)) (detail::nan_check<A>::output(name, args), ...);
+  }
+};
+
+// Plugs a function into a slot's column when the library is loaded.
+struct Fill {
+  template <class... A> Fill(Slot<A...>& slot, Device device, void (*f)(A...)) {
+    slot.column[int(device)] = reinterpret_cast<AnyFunction>(f);
+  }
+};
+
+namespace kernel {
+
+using Unary = Slot<const Tensor&, Tensor&>;                             // x -> y
+using Binary = Slot<const Tensor&, const Tensor&, Tensor&>;             // a, b -> y
+
+// memory
+inline Slot<size_t, void**> allocate{"allocate"};
+inline Slot<void*, size_t> release{"release"};
+inline Slot<void*, const void*, size_t, int> copy_bytes{"copy_bytes"};   // 0: host to device, 1: back, 2: within
+inline Slot<> synchronize{"synchronize"};
+
+// Copies x into y, of the same shape and any strides and types, converting elements.
+inline Unary copy{"copy"};
+inline Slot<Tensor&, double, int64_t> fill{"fill"};                      // the value as a float and as an integer
+inline Slot<Tensor&, double, double> arange{"arange"};                   // start + i * step
+
+// pointwise: all of one shape, any strides; y row-major
+inline Binary add{"add"}, subtract{"subtract"}, multiply{"multiply"}, divide{"divide"};
+inline Binary floor_divide{"floor_divide"}, remainder{"remainder"}, power{"power"};
+inline Binary maximum{"maximum"}, minimum{"minimum"};
+inline Binary equal{"equal"}, not_equal{"not_equal"}, less{"less"}, less_equal{"less_equal"};   // y is boolean
+inline Binary bitwise_and{"bitwise_and"}, bitwise_or{"bitwise_or"}, bitwise_xor{"bitwise_xor"};  // integers, booleans
+inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&> where{"where"};                // condition, a, b -> y
+inline Unary abs{"abs"}, sign{"sign"}, bitwise_invert{"bitwise_invert"};
+inline Unary negative{"negative"}, exp{"exp"}, log{"log"}, sin{"sin"}, cos{"cos"}, tanh{"tanh"};
+
+// reductions: y has x's axes, of size 1 where x is reduced
+inline Unary sum{"sum"};
+
+// indexing: x (outer, n, inner), index of int64 values in [-n, n), y (outer, m, inner)
+inline Binary take{"take"};
+inline Binary index_add{"index_add"};                                    // d (outer, m, inner), index; y += there
+inline Binary put{"put"};                                                // values, row-major positions; y[position] = value
+inline Slot<const Tensor&, int64_t*> count_nonzero{"count_nonzero"};
+inline Unary nonzero{"nonzero"};                                         // x -> y (n, ndim) of positions
+
+// a (batch, M, K) @ b (batch, K, N) -> y row-major; a and b of any strides
+inline Binary matmul{"matmul"};
+
+}  // namespace kernel
+}  // namespace chainrule

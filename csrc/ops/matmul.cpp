@@ -1,0 +1,56 @@
+#include "ops/matmul.h"
+
+#include "core/graph.h"
+#include "core/kernels.h"
+#include "ops/create.h"
+#include "ops/views.h"
+
+namespace chainrule {
+namespace {
+
+Tensor transposed(const Tensor& x) { return permute_dims(x, {0, 2, 1}); }
+
+// y = a b for a (batch, M, K) and b (batch, K, N). Bilinear: each edge is a product with the other factor.
+Tensor product(const Tensor& a, const Tensor& b) {
+  Tensor y = output("matmul", {a.dim(0), a.dim(1), b.dim(2)}, a.dtype(), {a, b});
+  kernel::matmul(y.device(), a, b, y);
+  link(y, a, [b](const Tensor& d) { return product(d, b); }, [b](const Tensor& d) { return product(d, transposed(b)); });
+  link(y, b, [a](const Tensor& d) { return product(a, d); }, [a](const Tensor& d) { return product(transposed(a), d); });
+  return y;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a0, const Tensor& b0) {
+  require(a0.ndim() >= 1 && b0.ndim() >= 1, "matmul", "needs at least one axis each, got a ", a0.shape(), " and b ",
+          b0.shape());
+  const DType t = result_type(a0, b0);
+  Tensor a = astype(a0, t), b = astype(b0, t);
+  const bool row = a.ndim() == 1, column = b.ndim() == 1;
+  if (row) a = expand_dims(a, 0);
+  if (column) b = expand_dims(b, 1);
+  require(a.dim(-1) == b.dim(-2), "matmul", "inner axes differ: a ", a0.shape(), " @ b ", b0.shape(),
+          " needs a.shape[-1] == b.shape[", column ? "-1]" : "-2]");
+  const int64_t M = a.dim(-2), K = a.dim(-1), N = b.dim(-1);
+
+  Shape batch_a = a.shape(), batch_b = b.shape();
+  for (Shape* s : {&batch_a, &batch_b}) { s->pop_back(); s->pop_back(); }
+  Shape shape;
+  Tensor y;
+  if (batch_b.empty()) {                                   // one matrix on the right: fold a's batch into its rows
+    shape = batch_a;
+    y = product(reshape(a, {1, count(batch_a) * M, K}), reshape(b, {1, K, N}));
+  } else {
+    shape = broadcast(batch_a, batch_b, "matmul");
+    Shape sa = shape, sb = shape;
+    sa.push_back(M); sa.push_back(K);
+    sb.push_back(K); sb.push_back(N);
+    const int64_t n = count(shape);
+    y = product(reshape(broadcast_to(a, sa), {n, M, K}), reshape(broadcast_to(b, sb), {n, K, N}));
+  }
+  if (!row) shape.push_back(M);
+  if (!column) shape.push_back(N);
+  return reshape(y, shape);
+}
+
+}  // namespace chainrule

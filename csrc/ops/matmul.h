@@ -1,0 +1,11 @@
+// Matrix products.   Book: appendix A
+#pragma once
+#include "core/tensor.h"
+
+namespace chainrule {
+
+// a @ b: the last two axes are matrices, leading axes are batch axes and broadcast; a vector is a row on the left, a
+// column on the right.
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+}  // namespace chainrule

@@ -1,0 +1,9 @@
+// All ops.
+#pragma once
+#include "core/graph.h"
+#include "ops/create.h"
+#include "ops/index.h"
+#include "ops/matmul.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/views.h"

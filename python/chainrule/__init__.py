@@ -1,0 +1,3 @@
+from . import _core, tree
+from ._core import *  # noqa: F403
+from .autodiff import *

@@ -1,0 +1,139 @@
+"""Trees of tensors: dicts, lists, tuples and modules, taken apart into leaves and put together again.
+
+A *leaf* is a floating tensor; everything else (integers, masks, strings, random streams) stays where it is.
+A tensor that occurs twice (tied weights) is one leaf.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ._core import Tensor
+
+Rebuild = Callable[[list], Any]
+
+
+def is_leaf(x: Any) -> bool:
+    return type(x) is Tensor and x.dtype.is_floating
+
+
+def is_tensor(x: Any) -> bool:
+    return type(x) is Tensor
+
+
+def children(node: Any) -> dict[Any, Any] | None:
+    """The parts of a tree's node by key, or None where the tree ends.
+
+    A class takes part by a method `tree_children()` that returns {attribute name: value}; modules have one.
+    """
+    if isinstance(node, dict):
+        return node
+    if isinstance(node, (list, tuple)):
+        return dict(enumerate(node))
+    method = getattr(type(node), "tree_children", None)
+    return method(node) if method else None
+
+
+def rebuilt(node: Any, parts: dict[Any, Any]) -> Any:
+    """The node with these parts; an object is copied shallowly, so that what is no part is shared."""
+    if isinstance(node, dict):
+        return type(node)(parts) if type(node) is not dict else parts
+    if isinstance(node, tuple):
+        values = parts.values()
+        return type(node)(*values) if hasattr(node, "_fields") else tuple(values)
+    if isinstance(node, list):
+        return list(parts.values())
+    new = object.__new__(type(node))
+    new.__dict__.update(node.__dict__)
+    new.__dict__.update(parts)
+    return new
+
+
+def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> Iterator[tuple[str, Tensor]]:
+    """(dotted path, leaf) in the order of the tree; a shared leaf comes once, under its first name."""
+    seen: set[int] = set()
+
+    def walk(node: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+        if is_leaf(node):
+            if id(node) not in seen:
+                seen.add(id(node))
+                yield name, node
+            return
+        parts = children(node)
+        if parts is None or id(node) in seen:
+            return
+        seen.add(id(node))
+        for key, part in parts.items():
+            yield from walk(part, f"{name}.{key}" if name else str(key))
+
+    yield from walk(tree, "")
+
+
+def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
+    """The leaves in the order of the tree."""
+    return [x for _, x in named_leaves(tree, is_leaf)]
+
+
+def replace(tree: Any, new: dict[int, Any]) -> Any:
+    """The tree with every leaf x replaced by new[id(x)]; sharing inside the tree is kept."""
+    done: dict[int, Any] = {}
+
+    def walk(node: Any) -> Any:
+        if type(node) is Tensor:
+            return new.get(id(node), node)
+        if id(node) in done:
+            return done[id(node)]
+        parts = children(node)
+        if parts is None:
+            return node
+        done[id(node)] = result = rebuilt(node, {key: walk(part) for key, part in parts.items()})
+        return result
+
+    return walk(tree)
+
+
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> tuple[list[Tensor], Rebuild]:
+    """The leaves, and a function that puts the tree together again around other ones."""
+    old = leaves(tree, is_leaf)
+
+    def rebuild(new: list) -> Any:
+        if len(new) != len(old):
+            raise ValueError(f"unflatten: {len(new)} leaves given, the tree has {len(old)}")
+        return replace(tree, {id(x): y for x, y in zip(old, new, strict=True)})
+
+    return old, rebuild
+
+
+def unflatten(rebuild: Rebuild, new: list) -> Any:
+    """The tree around other leaves; `rebuild` is the second result of `flatten`."""
+    return rebuild(new)
+
+
+def is_object(tree: Any) -> bool:
+    """Whether the tree's root is a module: its gradient is then a dict by dotted name."""
+    return not isinstance(tree, (dict, list, tuple)) and children(tree) is not None
+
+
+def like(tree: Any, new: list) -> Any:
+    """Values in the shape of the tree: a dict {dotted name: value} for each module, the same structure otherwise."""
+    values = {id(x): y for x, y in zip(leaves(tree), new, strict=True)}
+
+    def walk(node: Any) -> Any:
+        if is_leaf(node):
+            return values[id(node)]
+        if is_object(node):
+            return {name: values[id(x)] for name, x in named_leaves(node)}
+        parts = children(node)
+        return node if parts is None else rebuilt(node, {key: walk(part) for key, part in parts.items()})
+
+    return walk(tree)
+
+
+def map(f: Callable, tree: Any, *rest: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> Any:
+    """f applied to the leaves of trees of one structure, result in that structure."""
+    first, rebuild = flatten(tree, is_leaf)
+    others = [leaves(t, is_leaf) for t in rest]
+    for n, other in enumerate(others, 2):
+        if len(other) != len(first):
+            raise ValueError(f"tree.map: tree 1 has {len(first)} leaves, tree {n} has {len(other)}")
+    return rebuild([f(*xs) for xs in zip(first, *others, strict=True)])
