@@ -18,6 +18,10 @@ class Refused(Exception):
     """A wrong option: one line, exit code 2."""
 
 
+class Interrupted(Exception):
+    """Control-C during training: one line, exit code 130."""
+
+
 def main(arguments=None):
     """Run the command with `arguments` (the process's own by default); returns the exit code."""
     try:
@@ -25,10 +29,12 @@ def main(arguments=None):
     except ImportError:
         return complain("the command line needs typer: pip install 'chainrule[cli]'", 2)
     try:
-        app()(arguments, standalone_mode=False, prog_name="chainrule")
+        app()(arguments or sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="chainrule")
         return 0
     except KeyboardInterrupt:
         return complain("interrupted", 130)
+    except Interrupted as error:
+        return complain(error, 130)
     except BrokenPipeError:                                      # as in `chainrule info | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -66,7 +72,7 @@ def app():
     from typer import Argument, Option, Typer
     from typer.main import get_command
 
-    commands = Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    commands = Typer(add_completion=False, rich_markup_mode=None,
                      help="Deep learning by hand: train small models, use them, and see what is here.")
     data = f"What to learn: {', '.join(classify.SHAPES)}. Default: digits."
     model = f"What learns: {', '.join(classify.MODELS)}. Default: lenet."
@@ -124,10 +130,17 @@ def train(given, folder, resume, device):
     try:
         history = classify.train(folder, config, resume=resume, device=device)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(folder) from None
+        raise Interrupted(left_behind(folder)) from None
     if history.epochs:
         print(f"test accuracy {history.epochs[-1]['test_accuracy']:.2%}")
     print(f"wrote {folder / classify.MODEL} and {folder / classify.CURVE}")
+
+
+def left_behind(folder):
+    """What an interrupted training leaves."""
+    if not (folder / classify.CHECKPOINT).is_file():
+        return f"interrupted; there is no checkpoint in {folder} yet"
+    return f"interrupted; go on from the last checkpoint with: chainrule train --save {folder} --resume"
 
 
 def settings(given, folder, resume):
