@@ -1,0 +1,59 @@
+"""Citation graphs with a class a paper and the public Planetoid split.   Book: §8.5"""
+from dataclasses import dataclass
+from zipfile import BadZipFile
+
+import numpy as np
+
+from . import files
+
+
+@dataclass
+class Graph:
+    """One graph: a row of words a node, both directions of every edge, and who is for training and testing.
+
+    Shapes  x (n, p) float32, 1 where the paper has the word;  y (n,) int64, -1 where there is no class;
+            edges (2, E) int64, from and to;  train, validation, test: node numbers, int64
+    """
+    x: np.ndarray
+    y: np.ndarray
+    edges: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def __repr__(self):
+        return (f"Graph({len(self.x):,} nodes, {self.edges.shape[1]:,} directed edges, "
+                f"{self.x.shape[1]:,} features)")
+
+
+def cora():
+    """2,708 papers, 1,433 words, 7 classes."""
+    return load("cora")
+
+
+def citeseer():
+    """3,327 papers, 3,703 words, 6 classes; 15 nodes have neither words nor class."""
+    return load("citeseer")
+
+
+def load(name):
+    path = files.find(name, f"{name}.npz")                       # the originals are pickles: not downloaded
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            part = dict(arrays)
+        x = dense(part["x_indptr"], part["x_indices"], int(part["num_features"]))
+        integers = (part[k].astype(np.int64) for k in ("y", "edge_index", "train_idx", "val_idx", "test_idx"))
+        graph = Graph(x, *integers)
+    except (BadZipFile, KeyError, ValueError, IndexError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: cut off, damaged or not {name}: {files.one_line(error)}") from None
+    if len(graph.y) != len(x) or graph.edges.shape[0] != 2 or graph.edges.max(initial=0) >= len(x):
+        raise ValueError(f"{path}: not the graph {name}: {len(x)} nodes, {len(graph.y)} classes, "
+                         f"edges {graph.edges.shape}")
+    return graph
+
+
+def dense(starts, columns, width):
+    """Row i has ones at columns[starts[i]:starts[i + 1]]."""
+    x = np.zeros((len(starts) - 1, width), np.float32)
+    x[np.repeat(np.arange(len(x)), np.diff(starts)), columns] = 1
+    return x

@@ -1,0 +1,8 @@
+"""Training: the loop, its progress, checkpoints and learning curves.   Book: §4.2, §5.1"""
+from .checkpoint import read_config
+from .curves import draw
+from .events import TensorBoard
+from .history import History
+from .loop import Run, evaluate, fit
+
+__all__ = ["History", "Run", "TensorBoard", "draw", "evaluate", "fit", "read_config"]
