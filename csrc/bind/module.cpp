@@ -11,6 +11,7 @@ void bind_graph(py::module_& m);
 void bind_pointwise(py::module_& m);
 void bind_views(py::module_& m);
 void bind_reduce(py::module_& m);
+void bind_random(py::module_& m);
 void bind_runtime(py::module_& m);
 
 namespace {
@@ -62,5 +63,6 @@ PYBIND11_MODULE(_core, m) {
   bind_pointwise(m);
   bind_views(m);
   bind_reduce(m);
+  bind_random(m);
   bind_runtime(m);
 }

@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/rng.h"
 #include "core/tensor.h"
 
 namespace chainrule {
+
+struct SgdStep;
+struct AdamStep;
 
 using AnyFunction = void (*)();
 
@@ -102,6 +106,14 @@ inline Unary nonzero{"nonzero"};                                         // x ->
 
 // a (batch, M, K) @ b (batch, K, N) -> y row-major; a and b of any strides
 inline Binary matmul{"matmul"};
+
+// random numbers
+inline Slot<Tensor&, RandomKey> random_uniform{"random_uniform"}, random_normal{"random_normal"};
+inline Slot<Tensor&, int64_t, RandomKey> random_integers{"random_integers"};
+
+// optimisers: gradient, parameter, state ...
+inline Slot<const Tensor&, Tensor&, Tensor&, SgdStep> sgd_update{"sgd_update"};
+inline Slot<const Tensor&, Tensor&, Tensor&, Tensor&, AdamStep> adam_update{"adam_update"};
 
 }  // namespace kernel
 }  // namespace chainrule

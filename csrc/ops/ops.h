@@ -5,5 +5,7 @@
 #include "ops/index.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
+#include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/update.h"
 #include "ops/views.h"
