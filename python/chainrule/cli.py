@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 from . import classify
 

@@ -2,8 +2,9 @@
 import queue
 import threading
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 
 class Dataset:

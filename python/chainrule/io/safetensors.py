@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 from . import atomic
 
