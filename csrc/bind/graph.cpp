@@ -15,8 +15,13 @@ std::vector<Tensor> pull(const py::list& ys, std::vector<Tensor> seeds, const st
     tensors.push_back(t.attached(t.node()));
   }
   // Outside all transforms nobody else needs the graph: let go of it, so that the walk can free it on its way.
+  // A result that is a leaf itself (the function returned its argument) keeps its node.
+  const auto is_leaf = [&](const Tensor& y) {
+    return std::any_of(leaves.begin(), leaves.end(), [&](const Tensor& x) { return x.impl() == y.impl(); });
+  };
   if (!recording())
-    for (py::handle y : ys) tensor_of(y.ptr()).impl()->node.reset();
+    for (py::handle y : ys)
+      if (const Tensor& t = tensor_of(y.ptr()); !is_leaf(t)) t.impl()->node.reset();
   return pull_back(std::move(tensors), std::move(seeds), leaves);
 }
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 from . import classify
 
@@ -198,7 +199,7 @@ def predict(picture, index, folder):
         raise Refused(f"--save {folder}: has no {classify.MODEL}; "
                       f"write one with: chainrule train --save {folder}")
     model, notes = classify.restore(folder)
-    classes: tuple = tuple("0123456789")
+    classes = tuple("0123456789")
     if index is None:
         x, title = classify.read_picture(picture, notes["data"]), str(picture)
         if notes["data"] in ("fashion-mnist", "cifar10"):

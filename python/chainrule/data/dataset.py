@@ -1,10 +1,10 @@
 """Samples held in memory and walked through in mini-batches.   Book: §4.2, (4.13)"""
 import queue
 import threading
-from collections.abc import Iterator
+
+import numpy as np
 
 import chainrule as cr
-import numpy as np
 
 
 class Dataset:
@@ -89,7 +89,7 @@ class Batches:
         n = len(self.data)
         return n // self.size if self.drop_last else -(-n // self.size)
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self):
         n = len(self.data)                                       # the order is drawn at the call
         if self.replace:
             order = np.asarray(cr.randint(0, n, (n,), rng=self.rng))
@@ -142,7 +142,7 @@ def shuffled(n, rng):
 def ahead(items, count):
     """The same items, up to `count` of them made ahead by a thread that ends with the walk."""
     done = object()
-    ready: queue.Queue = queue.Queue(maxsize=count)
+    ready = queue.Queue(maxsize=count)
     stop = threading.Event()
 
     def offer(item):

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, whenever the process is killed or the power fails."""
 import contextlib
+import glob
 import itertools
 import os
 import time
@@ -42,7 +43,7 @@ def sync(folder):
 
 def sweep(path):
     """Remove what killed processes left of the same file."""
-    for old in path.parent.glob(f".{path.name}.*.partial"):
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > HOUR:
                 old.unlink()

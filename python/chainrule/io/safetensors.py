@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 from . import atomic
 
@@ -30,7 +31,7 @@ def save(path, tree, metadata=None):
     package = library("save")
     if isinstance(tree, nn.Module):
         tree = tree.state_dict()
-    arrays: dict = {}
+    arrays = {}
     structure = pack(tree, "", arrays)
     notes = {str(k): str(v) for k, v in (metadata or {}).items()}
     if not flat(tree):

@@ -6,8 +6,9 @@ the data and the history are one tree in one safetensors file: there is no secon
 import json
 from pathlib import Path
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 VERSION = 1
 

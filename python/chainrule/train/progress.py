@@ -57,6 +57,7 @@ class Bar(Lines):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         super().__init__()
+        self.shown = 0.0                                         # when the bar was last drawn anew, s
         self.console = Console(highlight=False)
         columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
                    TextColumn("{task.fields[note]}"), TimeRemainingColumn(), TextColumn("left")]
@@ -72,7 +73,9 @@ class Bar(Lines):
 
     def __call__(self, event, run):
         super().__call__(event, run)
-        if event == "step":
+        now = time.perf_counter()
+        if event == "step" and (now - self.shown > 0.05 or run.position == run.batches):
+            self.shown = now
             loss = f"loss {run.history.loss[-1]:.4f}  " if run.history.loss else ""
             self.bar.update(self.task, completed=run.step, note=f"{loss}{self.rate():,.0f} samples/s",
                             description=f"epoch {run.epoch + 1}/{run.epochs}")
