@@ -46,7 +46,9 @@ template <> struct type_caster<chainrule::Tensor> {
       value = chainrule::tensor_of(source.ptr());
       return true;
     }
-    return chainrule::as_operand(source.ptr(), value);
+    if (chainrule::as_operand(source.ptr(), value)) return true;
+    // One line instead of the list of signatures; ops have no overloads to try.
+    throw py::type_error(chainrule::text("needs a tensor, a number or a NumPy array, got ", Py_TYPE(source.ptr())->tp_name));
   }
   static handle cast(chainrule::Tensor t, return_value_policy, handle) { return chainrule::wrap(std::move(t)); }
   operator const chainrule::Tensor&() { return value; }

@@ -7,6 +7,9 @@ Learning* (Liquet, Moka, Nazarathy), whose equations the docstrings name.
 """
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 # ruff: noqa: A004, F403
 from . import _core, tree
 from . import methods as _methods
@@ -25,9 +28,23 @@ from .autodiff import (
     vmap,
 )
 from .creation import *
+from .explain import explain
 from .functional import *
 from .random import *
+
+if TYPE_CHECKING:
+    from . import cuda, data, io, linalg, losses, metrics, models, nn, optim, train
 
 __version__ = "0.1.0"
 
 _methods.attach(globals())
+
+
+def __getattr__(name: str) -> Any:
+    """Subpackages are imported when they are first named, so that `import chainrule` stays quick."""
+    try:
+        return importlib.import_module(f".{name}", __name__)
+    except ModuleNotFoundError as error:
+        if error.name != f"{__name__}.{name}":
+            raise
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}") from None

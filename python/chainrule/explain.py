@@ -1,0 +1,88 @@
+"""The recorded graph of a function, step by step, with what both walks carry over it.   Book: §4.4, Tables 4.1 to 4.3"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _core, autodiff, tree
+from ._core import Tensor
+
+
+@dataclass
+class Step:
+    """One node: name = op(inputs), its primal a, tangent ȧ = ∂a/∂x v, adjoint ζ = ∂C/∂a (summed over f's elements)."""
+    name: str
+    op: str
+    inputs: list[str]
+    primal: Tensor
+    tangent: Tensor
+    adjoint: Tensor
+
+
+@dataclass
+class Explanation:
+    """All steps, oldest first; printing it shows the table."""
+    steps: list[Step] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Step:
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(f"explain: no step {name}; there are {', '.join(s.name for s in self.steps)}")
+
+    def __str__(self) -> str:
+        rows = [("step", "=", "primal", "tangent", "adjoint")]
+        for s in self.steps:
+            made = s.op if not s.inputs else f"{s.op}({', '.join(s.inputs)})"
+            rows.append((s.name, made, *(_brief(v) for v in (s.primal, s.tangent, s.adjoint))))
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _brief(x: Tensor) -> str:
+    """A number, a short list, or the shape and the range."""
+    values = np.asarray(x, dtype=np.float64)
+    if values.size == 1:
+        return f"{values.item():.10g}"
+    if values.ndim == 1 and values.size <= 4:
+        return "[" + ", ".join(f"{v:.5g}" for v in values) + "]"
+    return f"{x.shape} in [{values.min():.3g}, {values.max():.3g}]" if values.size else f"{x.shape}"
+
+
+def explain(f: Callable, *x: Any, along: Any = 0, show: bool = True) -> Explanation:
+    """Record f(*x) and show each step with its primal, tangent and adjoint.   Book: §4.4, Tables 4.1 to 4.3
+
+    Tangents belong to the direction `along`: the number of an input, whose tangent is then all ones, or a tuple with
+    one tangent an input. Adjoints belong to the sum of f's elements. Inputs are named x1, x2, ..., steps a1, a2, ...
+    Cost  one backward walk a step: for graphs that fit a page
+    """
+    run = autodiff._Run(lambda v: f(*v), x, keep_values=True)
+    ys = tree.leaves(run.out)
+    if not ys:
+        raise ValueError("explain: the function returned no floating tensor")
+    if isinstance(along, int):
+        if not 0 <= along < len(x):
+            raise ValueError(f"explain: along {along} needs an input of that number, got {len(x)}")
+        along = tuple(tree.map(lambda t, value=float(i == along): _core.full(t.shape, value, t.dtype, t.device), v)
+                      for i, v in enumerate(x))
+    tangents = autodiff._matching("explain", run.old, along, "along")
+
+    traced = _core._trace(ys, run.leaves)
+    nodes = [node for *_, node in traced]
+    pushed = _core._push_forward(nodes, run.leaves, tangents)
+    seeds = [_core.full(y.shape, 1.0, y.dtype, y.device) for y in ys]
+    names: dict[int, str] = {}
+    result = Explanation()
+    for (number, op, inputs, primal, node), tangent in zip(traced, pushed, strict=True):
+        is_input = op == "input" and not inputs
+        kind = "x" if is_input else "a"
+        names[number] = f"{kind}{1 + sum(n[0] == kind for n in names.values())}"
+        adjoint = _core._pull_back([_core._again(y) for y in ys], seeds, [node])[0]
+        result.steps.append(Step(names[number], op, [names.get(i, "constant") for i in inputs], primal, tangent, adjoint))
+    if show:
+        print(result)
+    return result
