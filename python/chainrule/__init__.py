@@ -31,3 +31,5 @@ from .random import *
 __version__ = "0.1.0"
 
 _methods.attach(globals())
+
+from . import data, io, train  # noqa: E402  (they use the names above)
