@@ -1,6 +1,5 @@
 """Citation graphs with a class a paper and the public Planetoid split.   Book: §8.5"""
 from dataclasses import dataclass
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -37,6 +36,8 @@ def citeseer():
 
 
 def load(name):
+    from zipfile import BadZipFile
+
     path = files.find(name, f"{name}.npz")                       # the originals are pickles: not downloaded
     try:
         with np.load(path, allow_pickle=False) as arrays:

@@ -1,8 +1,5 @@
 """Picture data sets: MNIST, Fashion-MNIST (idx files) and CIFAR-10 (binary batches).   Book: §1.4"""
-import gzip
-import lzma
 import math
-import tarfile
 
 import numpy as np
 
@@ -120,11 +117,14 @@ def cifar_records(data, path):
 
 def cifar_archive(path):
     """((pixels, labels) of train, of test) from the official archive, read without unpacking it to disk."""
+    import tarfile
+    import zlib
+
     try:
         with tarfile.open(path) as archive:
             batches = {member.name.rsplit("/", 1)[-1]: archive.extractfile(member).read()
                        for member in archive if member.isfile() and member.name.endswith(".bin")}
-    except (tarfile.TarError, EOFError, OSError, lzma.LZMAError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: cut off or damaged: {files.one_line(error)}") from None
     needed = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
     absent = [name for name in needed if name not in batches]
@@ -137,11 +137,15 @@ def cifar_archive(path):
 
 def unpacked(path):
     """The bytes of a file, through gzip or xz if its first bytes say so."""
+    import gzip  # here to keep `import chainrule` short
+    import lzma
+    import zlib
+
     with open(path, "rb") as file:
         start = file.read(6)
     opener = gzip.open if start[:2] == b"\x1f\x8b" else lzma.open if start == b"\xfd7zXZ\x00" else open
     try:
         with opener(path, "rb") as file:
             return file.read()
-    except (EOFError, OSError, lzma.LZMAError, gzip.zlib.error) as error:
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise ValueError(f"{path}: cut off or damaged: {files.one_line(error)}") from None

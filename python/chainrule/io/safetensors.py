@@ -26,10 +26,8 @@ def save(path, tree, metadata=None):
 
     Errors  TypeError for a leaf that is neither tensor, array, number, string nor None; OSError
     """
-    from .. import nn
-
     package = library("save")
-    if isinstance(tree, nn.Module):
+    if hasattr(tree, "state_dict"):                              # a module or an optimiser
         tree = tree.state_dict()
     arrays = {}
     structure = pack(tree, "", arrays)
