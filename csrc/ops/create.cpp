@@ -88,16 +88,24 @@ DType result_type(const Tensor& a, const Tensor& b) {
 }
 
 namespace {
-// A number beside a tensor on another device goes there.
+void check_fits(const Tensor& number, DType dtype, const char* op) {
+  if (number.dtype() != DType::int64) return;
+  const int64_t v = *number.data<int64_t>();
+  if (dtype == DType::uint8 || dtype == DType::int32)
+    require<ValueError>(dtype == DType::uint8 ? v >= 0 && v < 256 : v == int32_t(v), op, "number ", v, " does not fit ", dtype,
+                        "; use .astype(...) first");
+}
+// A Python number becomes a scalar of the wanted type at once, without a kernel; on another device it goes there.
 Tensor cast(const Tensor& x, DType dtype, Device device, const char* op) {
   if (!x.weak()) return astype(x, dtype);
-  if (dtype == DType::uint8 && x.dtype() == DType::int64)
-    require<ValueError>(*x.data<int64_t>() >= 0 && *x.data<int64_t>() < 256, op, "number ", *x.data<int64_t>(),
-                        " does not fit uint8; use .astype(...) first");
-  if (dtype == DType::int32 && x.dtype() == DType::int64)
-    require<ValueError>(*x.data<int64_t>() == int32_t(*x.data<int64_t>()), op, "number ", *x.data<int64_t>(),
-                        " does not fit int32; use .astype(...) first");
-  return to_device(astype(x, dtype), device);
+  check_fits(x, dtype, op);
+  Tensor y = output(op, Shape(), dtype, Device::cpu);
+  each_type(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    using C = compute_t<T>;
+    *y.data<T>() = T(is_float(x) ? C(*x.data<double>()) : is_integer(x) ? C(*x.data<int64_t>()) : C(*x.data<bool>()));
+  });
+  return to_device(y, device);
 }
 Pair match_in(const char* op, const Tensor& a, const Tensor& b, DType t) {
   const Device device = a.weak() ? b.device() : a.device();
