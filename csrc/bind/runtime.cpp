@@ -11,8 +11,7 @@ namespace {
 void* unlock() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }
 void lock(void* state) { if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }
 
-py::dict memory() {
-  const MemoryStatistics s = memory_statistics();
+py::dict as_dict(const MemoryStatistics& s) {
   py::dict d;
   d["in_use"] = s.in_use;
   d["peak"] = s.peak;
@@ -27,7 +26,7 @@ py::dict memory() {
 void bind_runtime(py::module_& m) {
   unlock_interpreter = unlock;
   lock_interpreter = lock;
-  m.def("memory", memory,
+  m.def("memory", [] { return as_dict(memory_statistics()); },
         "Statistics of the CPU allocator: bytes in_use, peak and cached, and how many allocations needed system_calls.\n\n"
         "Units  bytes");
   m.def("reset_peak", reset_peak, "Start the count of `memory()['peak']` again from what is in use now.");
@@ -38,6 +37,8 @@ void bind_runtime(py::module_& m) {
     const char* why = load_cuda();
     return why ? py::object(py::str(why)) : py::none();
   }, "Why CUDA cannot be used here, or None when it can.");
+  m.def("_cuda_device_count", [] { int n = 0; kernel::count_devices(Device::cuda, &n); return n; });
+  m.def("_cuda_memory", [] { MemoryStatistics s; kernel::memory(Device::cuda, &s); return as_dict(s); });
   m.def("synchronize", synchronize, py::arg("device") = Device::cuda, "Wait until all kernels on the device have run.");
   m.def("debug_nans", [](bool on) { const bool before = debug_nans; debug_nans = on; return before; },
         py::arg("on") = true, "Raise FloatingPointError at the first op that makes a NaN; returns the setting before.");

@@ -78,6 +78,8 @@ inline Slot<size_t, void**> allocate{"allocate"};
 inline Slot<void*, size_t> release{"release"};
 inline Slot<void*, const void*, size_t, int> copy_bytes{"copy_bytes"};   // 0: host to device, 1: back, 2: within
 inline Slot<> synchronize{"synchronize"};
+inline Slot<int*> count_devices{"count_devices"};
+inline Slot<MemoryStatistics*> memory{"memory"};
 
 // Copies x into y, of the same shape and any strides and types, converting elements.
 inline Unary copy{"copy"};
