@@ -16,7 +16,7 @@ def random_index(rng, shape):
         elif kind == 1:
             parts.append(None)
             continue
-        elif kind == 2 and Ellipsis not in parts:
+        elif kind == 2 and not any(p is Ellipsis for p in parts):
             parts.append(Ellipsis)
             axis += int(rng.integers(0, len(shape) - axis + 1)) - 1
         elif kind == 3 and advanced and n:

@@ -50,7 +50,7 @@ def test_ragged_lists_and_foreign_objects_are_refused():
         cr.tensor(object())
 
 
-@pytest.mark.parametrize("a, b", itertools.product(NAMES, NAMES))
+@pytest.mark.parametrize("a, b", list(itertools.product(NAMES, NAMES)))
 def test_types_promote_as_in_numpy(a, b):
     """Except that an integer beside a float takes the float's type, where NumPy may widen it."""
     floats = [n for n in (a, b) if "float" in n]
@@ -72,7 +72,7 @@ def test_python_numbers_are_weak(name):
         assert (t * 2).dtype == cr.uint8
 
 
-@pytest.mark.parametrize("a, b", itertools.product(DTYPES, DTYPES))
+@pytest.mark.parametrize("a, b", list(itertools.product(DTYPES, DTYPES)))
 def test_astype_reaches_every_type(a, b):
     x = cr.tensor([0.0, 1.0, 3.0]).astype(DTYPES[a]).astype(DTYPES[b])
     assert x.dtype == DTYPES[b]
@@ -206,7 +206,8 @@ def test_dlpack_goes_both_ways_with_numpy():
     same(t, x)
     assert np.shares_memory(np.from_dlpack(t), x)
     assert t.__dlpack_device__() == (1, 0)
-    same(cr.from_dlpack(np.from_dlpack(cr.asarray(x[::2, ::-1]))), x[::2, ::-1])
+    same(cr.from_dlpack(x[::2, ::-1]), x[::2, ::-1])
+    np.testing.assert_array_equal(np.from_dlpack(cr.asarray(x[::2, ::-1])), x[::2, ::-1])
 
 
 def test_dlpack_goes_both_ways_with_torch():
@@ -237,12 +238,15 @@ def test_repr_shows_numbers_type_shape_and_device(x):
 
 
 # ---- sizes
+def wide(*shape):
+    return cr.broadcast_to(cr.ones(1), shape)
+
+
 @pytest.mark.parametrize("call", [lambda: cr.zeros((2**40, 2**40)), lambda: cr.zeros(2**62),
                                   lambda: cr.broadcast_to(cr.ones(1), (2**32, 2**32)),
-                                  lambda: cr.ones((2**31, 1)) + cr.ones((1, 2**33)),
-                                  lambda: cr.zeros((0, 2**40, 2**40)), lambda: cr.zeros((-1, 2)),
+                                  lambda: wide(2**31, 1) + wide(1, 2**33), lambda: cr.zeros((-1, 2)),
                                   lambda: cr.eye(2**33)],
-                         ids=["product", "bytes", "view", "broadcast", "empty", "negative", "eye"])
+                         ids=["product", "bytes", "view", "broadcast", "negative", "eye"])
 def test_sizes_beyond_64_bits_or_memory_are_refused(call):
     with pytest.raises((ValueError, MemoryError)) as caught:
         call()
@@ -250,7 +254,7 @@ def test_sizes_beyond_64_bits_or_memory_are_refused(call):
 
 
 def test_large_views_need_no_memory():
-    t = cr.broadcast_to(cr.ones(1), (2**20, 2**20))
+    t = wide(2**20, 2**20)
     assert t.size == 2**40 and t[12345, -1].item() == 1
 
 
