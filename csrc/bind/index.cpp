@@ -199,7 +199,7 @@ void set_item(const Tensor& x, py::handle key, py::handle given) {
   require<ValueError>(!x.node(), "assign", "this tensor is recorded by a transform; make a new one with where or concat");
   require<ValueError>(x.storage()->writable, "assign", "this tensor shares memory that is read-only; use .copy() first");
   for (int i = 0; i < x.ndim(); i++)
-    require<ValueError>(x.dim(i) <= 1 || x.stride(i) != 0, "assign", "a broadcast tensor has one element in many places; use .copy() first");
+    require<ValueError>(x.dim(i) <= 1 || x.stride(i) != 0 || x.size() == 0, "assign", "a broadcast tensor has one element in many places; use .copy() first");
   Tensor value;
   if (!as_operand(given.ptr(), value)) value = from_array(py::module_::import("numpy").attr("asarray")(given));
   require<ValueError>(!value.node(), "assign", "the value is recorded by a transform; use stop_gradient first");

@@ -9,6 +9,7 @@ namespace chainrule {
 
 Tensor add(const Tensor& a0, const Tensor& b0) {
   const auto [a, b] = match("add", a0, b0);
+  if (a.dtype() == DType::boolean) return bitwise_or(a, b);          // NumPy's + of truth values
   Tensor y = output("add", a.shape(), a.dtype(), {a, b});
   kernel::add(y.device(), a, b, y);
   link(y, a, [](const Tensor& d) { return d; });
@@ -27,6 +28,7 @@ Tensor subtract(const Tensor& a0, const Tensor& b0) {
 
 Tensor multiply(const Tensor& a0, const Tensor& b0) {
   const auto [a, b] = match("multiply", a0, b0);
+  if (a.dtype() == DType::boolean) return bitwise_and(a, b);
   Tensor y = output("multiply", a.shape(), a.dtype(), {a, b});
   kernel::multiply(y.device(), a, b, y);
   link(y, a, [b = b](const Tensor& d) { return d * b; });

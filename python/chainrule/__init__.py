@@ -30,6 +30,7 @@ from .autodiff import (
 from .creation import *
 from .explain import explain
 from .functional import *
+from .metrics import accuracy
 from .random import *
 
 if TYPE_CHECKING:

@@ -1,2 +1,7 @@
 """Composites: functions written in ops. Their derivatives need no word, since those of the ops are known."""
-# ruff: noqa: F403
+# ruff: noqa: F401
+from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
+from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
+from .recurrent import gru, lstm, rnn
+
+del attention, norm, recurrent  # noqa: F821  (the files' names, not for `import *`)

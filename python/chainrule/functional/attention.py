@@ -1,0 +1,95 @@
+"""Attention, embedding and dropout as functions.   Book: §5.7, §7.1, §7.4, §7.5"""
+from __future__ import annotations
+
+from math import sqrt
+
+import chainrule as cr
+
+from .. import check
+from .._core import Tensor
+
+
+def attention_weights(q: Tensor, k: Tensor, *, mask: Tensor | None = None, causal: bool = False,
+                      scale: float | None = None) -> Tensor:
+    """α = softmax(q kᵀ / √m + mask) along the keys: what each query puts on each key.   Book: (7.20), (7.27)
+
+    Shapes  q (..., T, m), k (..., S, m) -> α (..., T, S); masks as in scaled_dot_product_attention
+    """
+    if q.ndim < 2 or k.ndim < 2 or q.shape[-1] != k.shape[-1]:
+        raise cr.ShapeError(f"attention: q {tuple(q.shape)} and k {tuple(k.shape)} need "
+                            "q.shape[-1] == k.shape[-1] and a time axis")
+    scale = 1 / sqrt(max(q.shape[-1], 1)) if scale is None else scale
+    score = (q * scale) @ k.mT
+    allowed = None
+    if mask is not None and mask.dtype == cr.bool:
+        allowed = mask
+    elif mask is not None:
+        score = score + mask
+    if causal:
+        T, S = score.shape[-2:]
+        earlier = (cr.arange(T, device=q.device)[:, None] >= cr.arange(S, device=q.device)[None, :])
+        allowed = earlier if allowed is None else allowed & earlier
+    if allowed is None:
+        return cr.softmax(score, axis=-1)
+    # a finite score and a second mask: a query that may look nowhere gets weights 0 instead of NaN
+    alpha = cr.softmax(cr.where(allowed, score, LOWEST), axis=-1)
+    return cr.where(allowed, alpha, 0.0)
+
+
+LOWEST = -3e4       # exp(-3e4 - max) is 0 in every dtype, and -3e4 itself fits into float16
+
+
+def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None,
+                                 causal: bool = False, dropout: float = 0.0, rng=None,
+                                 scale: float | None = None) -> Tensor:
+    """u = softmax(q kᵀ / √m) v: averages of the values, weighted by query and key.
+
+    Book: §7.4, (7.21), (7.27)
+
+    Shapes  q (..., T, m), k (..., S, m), v (..., S, m_v) -> u (..., T, m_v);  mask (..., T, S), broadcast
+    Errors  ShapeError unless q and k agree in m, k and v in S
+    Differs mask is boolean, True where a query may look, or floating and added to the scores; a query that
+            may look nowhere gets 0; causal lets query t look at keys 0 to t
+    """
+    if k.ndim < 2 or v.ndim < 2 or k.shape[-2] != v.shape[-2]:
+        raise cr.ShapeError(f"attention: k {tuple(k.shape)} and v {tuple(v.shape)} need "
+                            "k.shape[-2] == v.shape[-2]")
+    alpha = attention_weights(q, k, mask=mask, causal=causal, scale=scale)
+    if dropout:
+        alpha = cr_dropout(alpha, dropout, rng)
+    return alpha @ v
+
+
+def dropout(x: Tensor, p: float, rng) -> Tensor:
+    """Each entry is 0 with probability p, else divided by 1 - p: the mean stays.   Book: §5.7, (5.47)
+
+    Differs p is the probability of dropping, 1 - p_keep of the book
+    """
+    check.fraction("dropout", p=p)
+    if p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    if rng is None:
+        raise ValueError("dropout: p > 0 needs rng=")
+    keep = cr.bernoulli(1 - p, tuple(x.shape), rng=rng).to(x.device)
+    return x * (keep.astype(x.dtype) * (1 / (1 - p)))
+
+
+cr_dropout = dropout            # where an argument is called dropout
+
+
+def embedding(index: Tensor, weight: Tensor, padding_index: int | None = None) -> Tensor:
+    """Rows of a table: y[...] = weight[index[...]], the product of a one-hot vector and the table.
+
+    Book: §7.1
+
+    Shapes  index (...) integers, weight (n, p) -> (..., p); the row padding_index gets no gradient
+    """
+    if "int" not in str(index.dtype):
+        raise cr.DTypeError(f"embedding: index must be an integer tensor, got {index.dtype}; "
+                            "use .astype(cr.int64)")
+    rows = cr.take(weight, index.reshape((-1,)), axis=0).reshape((*index.shape, weight.shape[1]))
+    if padding_index is None:
+        return rows
+    return cr.where((index == padding_index)[..., None], cr.stop_gradient(rows), rows)
