@@ -91,6 +91,8 @@ void cpu_release(void* p, size_t bytes) {
 
 Ref<Storage> allocate(Device device, size_t bytes) {
   bytes = bytes ? bytes : 1;
+  if (device == Device::cuda)
+    if (const char* why = load_cuda()) fail<DeviceError>("allocate", "cuda is not available: ", why);
   require<OutOfMemory>(bytes < (size_t(1) << 60), "allocate", bytes, " bytes asked on ", device);
   Ref<Storage> s(new Storage);
   s->device = device;

@@ -1,0 +1,177 @@
+#include "cpu/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/check.h"
+
+namespace chainrule {
+
+void* (*unlock_interpreter)() = nullptr;
+void (*lock_interpreter)(void* state) = nullptr;
+
+namespace {
+
+struct Job {
+  detail::Chunk chunk;
+  void* f;
+  int64_t n, grain;
+  std::atomic<int64_t> next{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr error;
+
+  void work() {
+    for (;;) {
+      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
+      if (begin >= n || failed.load(std::memory_order_relaxed)) return;
+      try {
+        chunk(f, begin, begin + grain < n ? begin + grain : n);
+      } catch (...) {
+        if (!failed.exchange(true)) error = std::current_exception();
+      }
+    }
+  }
+};
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits until value differs from `old`: awake for some 30 us, when the next region usually follows, then asleep.
+template <class T> void wait_while(std::atomic<T>& value, T old) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(30);
+  do {
+    for (int i = 0; i < 64; i++) {
+      if (value.load(std::memory_order_acquire) != old) return;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+class Pool {
+ public:
+  explicit Pool(int threads) {
+    for (int i = 1; i < threads; i++) workers_.emplace_back([this] { loop(); });
+  }
+  ~Pool() {
+    stop_ = true;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    for (std::thread& t : workers_) t.join();
+  }
+  void run(Job& job) {
+    job_ = &job;
+    busy_.store(int(workers_.size()), std::memory_order_relaxed);
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    inside = true;
+    job.work();
+    inside = false;
+    for (int left; (left = busy_.load(std::memory_order_acquire)) != 0;) wait_while(busy_, left);
+  }
+  bool alone() const { return workers_.empty(); }
+
+  static thread_local bool inside;             // regions inside a region run on their own thread
+  std::mutex call;                             // one region at a time; others run on their caller's thread
+
+ private:
+  void loop() {
+    inside = true;
+    unsigned seen = 0;
+    for (;;) {
+      wait_while(round_, seen);
+      seen = round_.load(std::memory_order_acquire);
+      if (stop_) return;
+      job_->work();
+      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+    }
+  }
+  std::vector<std::thread> workers_;
+  std::atomic<unsigned> round_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<bool> stop_{false};
+  Job* job_ = nullptr;
+};
+thread_local bool Pool::inside = false;
+
+int default_threads() {
+  if (const char* given = std::getenv("CHAINRULE_NUM_THREADS")) {
+    const int n = std::atoi(given);
+    if (n >= 1 && n <= 1024) return n;
+  }
+  cpu_set_t cores;                             // what this process may use, not what the machine has
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
+  return int(std::thread::hardware_concurrency());
+}
+
+std::mutex start;
+std::atomic<Pool*> current{nullptr};
+int wanted = 0;
+
+Pool& pool() {
+  if (Pool* p = current.load(std::memory_order_acquire)) return *p;
+  std::lock_guard guard(start);
+  if (Pool* p = current.load()) return *p;
+  // A forked child has no workers: it forgets the pool (and leaks it) and starts its own when it needs one.
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { current.store(nullptr); });
+  (void)registered;
+  if (!wanted) wanted = default_threads();
+  current.store(new Pool(wanted));
+  return *current;
+}
+
+struct Unlocked {
+  void* state = unlock_interpreter ? unlock_interpreter() : nullptr;
+  ~Unlocked() { if (lock_interpreter) lock_interpreter(state); }
+};
+
+}  // namespace
+
+int num_threads() {
+  std::lock_guard guard(start);
+  if (!wanted) wanted = default_threads();
+  return wanted;
+}
+
+void set_num_threads(int n) {
+  require<ValueError>(n >= 1 && n <= 1024, "set_num_threads", "n must be 1 ... 1024, got ", n);
+  std::lock_guard guard(start);
+  wanted = n;
+  Pool* old = current.exchange(nullptr);
+  if (!old) return;
+  { std::lock_guard region(old->call); }       // a region in progress ends first
+  delete old;
+}
+
+namespace detail {
+
+void run_parallel(int64_t n, int64_t grain, Chunk chunk, void* f) {
+  if (Pool::inside) return chunk(f, 0, n);
+  Pool& p = pool();
+  if (p.alone() || !p.call.try_lock()) return chunk(f, 0, n);
+  std::unique_lock held(p.call, std::adopt_lock);
+  Job job{chunk, f, n, grain, {}, {}, {}};
+  {
+    Unlocked interpreter;
+    p.run(job);
+    held.unlock();
+  }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+}  // namespace detail
+}  // namespace chainrule
