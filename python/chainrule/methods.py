@@ -58,12 +58,16 @@ def __format__(x: Tensor, spec: str) -> str:
     return format(x.item(), spec) if spec and x.size == 1 else format(str(x), spec)
 
 
+def __deepcopy__(x: Tensor, memo: dict) -> Tensor:
+    return _core.copy(_core.stop_gradient(x))
+
+
 def attach(namespace: dict[str, Any]) -> None:
     """Make the functions methods of Tensor."""
     for name in NAMES:
         if name in namespace:
             setattr(Tensor, name, _method(namespace[name]))
-    for f in (reshape, expand, transpose, to, __repr__, __format__):
+    for f in (reshape, expand, transpose, to, __repr__, __format__, __deepcopy__):
         setattr(Tensor, f.__name__, f)
     Tensor.view, Tensor.permute = reshape, transpose
 
