@@ -33,12 +33,12 @@ class _Run:
     """One recorded run of f: fresh leaves for the tensors in `inputs`, and what f made of them."""
 
     def __init__(self, f: Callable, inputs: Any, keep_values: bool = False):
-        self.inputs = inputs
+        self.inputs = inputs = tree.distinct(inputs) if type(inputs) is tuple else inputs
         self.old = tree.leaves(inputs)
         with _recording(keep_values):
             self.leaves = [_core._leaf(x) for x in self.old]
             fresh = dict(zip(map(id, self.old), self.leaves, strict=True))
-            self.out = f(tree.replace(inputs, fresh))
+            self.out = tree.distinct(f(tree.replace(inputs, fresh)))
 
     def pull(self, seeds: list[Tensor]) -> list[Tensor]:
         return _core._pull_back(tree.leaves(self.out), seeds, self.leaves)
@@ -49,8 +49,8 @@ class _Run:
 
 def _matching(name: str, wanted: list[Tensor], given: Any, of: str) -> list[Tensor]:
     """The leaves of `given`, checked against the tensors they belong to."""
-    found = [g if type(g) is Tensor else _core.astype(g, w.dtype) for g, w in
-             zip(tree.leaves(given) if not isinstance(given, (int, float)) else [given], wanted, strict=False)]
+    numbers = isinstance(given, (int, float)) and wanted
+    found = [_core.full((), given, wanted[0].dtype)] if numbers else tree.leaves(tree.distinct(given))
     if len(found) != len(wanted):
         raise _core.ShapeError(f"{name}: {of} has {len(found)} tensors, needs {len(wanted)}")
     for g, w in zip(found, wanted, strict=True):
@@ -109,7 +109,7 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: boo
             raise _core.DTypeError(f"grad: the function must return a floating tensor, got {y.dtype.name}")
         grads = r.pull([_core.full(y.shape, 1.0, y.dtype, y.device)])
         value = _released((y, aux) if has_aux else y)
-        return value, tree.like(inputs, grads)
+        return value, tree.like(r.inputs, grads)
 
     return run
 
@@ -148,7 +148,7 @@ def vjp(f: Callable, x: Any, u: Any) -> tuple[Any, Any]:
     """
     r = _Run(_as_inputs(f, x), x)
     pulled = r.pull(_matching("vjp", tree.leaves(r.out), u, "u"))
-    return _released(r.out), tree.like(x, pulled)
+    return _released(r.out), tree.like(r.inputs, pulled)
 
 
 def stop_gradient(x: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ._core import Tensor
+from ._core import Tensor, _again
 
 Rebuild = Callable[[list], Any]
 
@@ -88,6 +88,26 @@ def replace(tree: Any, new: dict[int, Any]) -> Any:
             return node
         done[id(node)] = result = rebuilt(node, {key: walk(part) for key, part in parts.items()})
         return result
+
+    return walk(tree)
+
+
+def distinct(tree: Any) -> Any:
+    """The tree with a tensor of its own at each place of a dict, list or tuple, on the same bytes and node.
+
+    For what stands there by position (arguments, results, directions), where one tensor twice is two values.
+    """
+    seen: set[int] = set()
+
+    def walk(node: Any) -> Any:
+        if is_leaf(node):
+            repeated = id(node) in seen
+            seen.add(id(node))
+            return _again(node) if repeated else node
+        if is_object(node):
+            return node
+        parts = children(node)
+        return node if parts is None else rebuilt(node, {key: walk(part) for key, part in parts.items()})
 
     return walk(tree)
 
