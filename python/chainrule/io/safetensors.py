@@ -48,7 +48,7 @@ def load(path, into=None, *, strict=True):
     if STRUCTURE in notes:
         try:
             tree = unpack(json.loads(notes[STRUCTURE]), tensors)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path}: the structure in its metadata is damaged: {error}") from None
     if into is None:
         return tree
