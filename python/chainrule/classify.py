@@ -2,8 +2,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 MODELS = ("softmax", "mlp", "lenet")
@@ -51,20 +52,15 @@ def train(folder, config, *, resume=False, device="cpu", progress=None):
     model = build(config["data"], config["model"], rng).to(device)
     train, test = prepared(config["model"], halves)
     steps = config["epochs"] * -(-len(train) // config["batch_size"])
-    optimizer = cr.optim.Adam(model, alpha=config["alpha"])
+    optimizer = cr.optim.Adam(model, alpha=cr.optim.schedules.Cosine(config["alpha"], max(steps, 1)))
     history = cr.train.fit(
         model, train, test=test, optimizer=optimizer, epochs=config["epochs"],
         batch_size=config["batch_size"],
-        rng=rng, schedule=half_cosine(config["alpha"], steps), checkpoint=folder / CHECKPOINT, resume=resume,
+        rng=rng, checkpoint=folder / CHECKPOINT, resume=resume,
         config=config, curve=folder / CURVE, progress=progress)
     accuracy = history.epochs[-1]["test_accuracy"] if history.epochs else float("nan")
     cr.io.save(folder / MODEL, model, {**config, "test_accuracy": accuracy})
     return history
-
-
-def half_cosine(alpha, steps):
-    """step -> alpha (1 + cos(pi step / steps)) / 2."""
-    return lambda step: 0.5 * alpha * (1 + np.cos(np.pi * min(step, steps) / max(steps, 1)))
 
 
 def prepared(model, halves):

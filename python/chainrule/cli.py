@@ -178,7 +178,7 @@ def choice(option, value, choices):
 def check_device(device):
     choice("--device", device, ("cpu", "cuda"))
     if device == "cuda" and not cr.cuda.is_available():
-        raise Refused(f"--device cuda: {cr.cuda.reason()}")
+        raise Refused(f"--device cuda: {cr.cuda.why()}")
 
 
 def check_folder(folder):
@@ -224,9 +224,8 @@ def info():
     yield "NumPy", np.__version__
     yield "system", f"{platform.system()} {platform.machine()}"
     yield "devices", "cpu, cuda" if cr.cuda.is_available() else "cpu"
-    yield "CUDA", "available" if cr.cuda.is_available() else cr.cuda.reason()
-    yield "instructions", cr.cpu.instructions()
-    yield "threads", str(cr.cpu.threads())
+    yield "CUDA", "available" if cr.cuda.is_available() else cr.cuda.why()
+    yield "threads", str(cr.num_threads())
     yield "memory", memory()
 
 

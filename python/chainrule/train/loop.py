@@ -51,7 +51,8 @@ def fit(model, train, *, optimizer, epochs, rng, loss=None, batch_size=128, test
 
     loss        f(outputs, y) -> scalar, mean over the batch; cross entropy by default
     metrics     {name: f(outputs, y)}, by default accuracy for integer labels; on `test` after each epoch
-    schedule    step -> learning rate;  clip: greatest Euclidean norm of the gradient, all parameters together
+    schedule    step -> learning rate, as those of cr.optim.schedules
+    clip        greatest Euclidean norm of the gradient, all parameters together
     patience    stop after so many epochs without a better `watch` on `test`, and return to the best model
     checkpoint  a .safetensors path, written after each epoch and every `every` seconds, whole or not at all
     resume      continue from the checkpoint as if the run had not been interrupted, bit by bit
@@ -76,7 +77,10 @@ def fit(model, train, *, optimizer, epochs, rng, loss=None, batch_size=128, test
     with show:
         while run.epoch < epochs and not run.stop and not out_of_patience(run, patience):
             train_epoch(run, loss, clip, prefetch, clock, checkpoint, config, [show, *callbacks])
-            run.history.epochs[-1] |= measure_test(run, loss, metrics)
+            row = run.history.epochs[-1]
+            row |= measure_test(run, loss, metrics)
+            if hasattr(optimizer.alpha, "see"):                  # a schedule that waits for better measures
+                optimizer.alpha.see(row.get("test_loss", row["train_loss"]))
             run.epoch, run.position = run.epoch + 1, 0
             if patience is not None:
                 keep_best(run, watch)
@@ -104,7 +108,7 @@ def train_epoch(run, loss, clip, prefetch, clock, checkpoint, config, listeners)
     for x, y in ordered(run, prefetch):
         value, grads = step(model, x.to(device), y.to(device))
         if clip is not None:
-            grads = clip_norm(grads, clip)
+            grads, _ = cr.optim.clip_grad_norm(grads, clip)
         run.optimizer.update(grads)
         run.pending.append(value)
         run.position += 1
@@ -158,22 +162,17 @@ def evaluate(model, data, batch_size=256, *, loss=None, metrics=None):
     require(len(data) > 0, "evaluate: data has no samples")
     loss = loss or cr.losses.cross_entropy
     if metrics is None:
-        metrics = {"accuracy": accuracy} if data.y.dtype in (cr.int64, cr.int32, cr.uint8) else {}
-    measures = {"loss": loss, **metrics}
-    sums = dict.fromkeys(measures, 0.0)
+        metrics = {"accuracy": cr.accuracy} if data.y.dtype in (cr.int64, cr.int32, cr.uint8) else {}
+    sums = dict.fromkeys(["loss", *metrics], 0.0)
     device = device_of(model)
     with evaluating(model):
         for x, y in data.batches(batch_size):
             outputs = model(x.to(device))
-            for name, f in measures.items():
-                value = f(outputs, y.to(device))
-                sums[name] += float(value.item() if hasattr(value, "item") else value) * x.shape[0]
+            sums["loss"] += loss(outputs, y.to(device)).item() * x.shape[0]
+            outputs = outputs.to("cpu")
+            for name, f in metrics.items():
+                sums[name] += float(f(outputs, y.to("cpu"))) * x.shape[0]
     return {name: total / len(data) for name, total in sums.items()}
-
-
-def accuracy(outputs, y):
-    """The share of samples whose largest output is the right one.   Book: (2.6)"""
-    return cr.mean((cr.argmax(outputs, axis=-1) == y).astype(cr.float64))
 
 
 @contextlib.contextmanager
@@ -186,14 +185,6 @@ def evaluating(model):
     finally:
         for part, training in before:
             part.training = training
-
-
-def clip_norm(grads, c):
-    """g <- g min(1, c / ||g||): the direction stays.   Book: §5.4"""
-    leaves, _ = cr.tree.flatten(grads)
-    norm = cr.sqrt(sum(cr.sum(g * g) for g in leaves))
-    scale = c / cr.maximum(norm, c)
-    return cr.tree.map(lambda g: g * scale, grads)
 
 
 def keep_best(run, watch):
