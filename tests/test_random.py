@@ -1,4 +1,4 @@
-"""Random streams: reproducible, independent, of the right distribution, the same whatever the number of threads."""
+"""Random streams: reproducible, independent, of the right distribution."""
 import chainrule as cr
 import numpy as np
 import pytest
@@ -19,6 +19,21 @@ def test_the_reference_itself_gives_the_published_numbers():
     assert philox4x32([0] * 4, [0] * 2) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
     ones = [0xFFFFFFFF] * 4
     assert philox4x32(ones, ones[:2]) == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
+
+
+def test_uniform_is_philox_of_the_position():
+    """Block b of a draw is Philox of the counter (position + b, stream) and the key seed."""
+    seed, position = 2**63 + 12345, 2**32 - 2
+    rng = cr.Rng(seed)
+    rng.restore({"seed": seed, "stream": 2**40 + 7, "position": position})
+    low, high = 2**32 - 1, 32
+    words = []
+    for b in range(4):
+        at, stream = position + b, 2**40 + 7
+        words += philox4x32([at & low, at >> high, stream & low, stream >> high], [seed & low, seed >> high])
+    drawn = cr.uniform(15, rng=rng)
+    assert drawn.tolist() == [(w >> 8) * 2.0**-24 for w in words[:15]]
+    assert rng.state()["position"] == position + 4
 
 
 DRAWS = {
