@@ -3,7 +3,8 @@ import chainrule as cr
 import numpy as np
 import pytest
 from chainrule.nn import activation
-from oracle import assert_close, torch
+
+from .oracle import assert_close, torch
 
 VALUES = {                               # the book's §5.3 and its formulas: {u: value}
     "step": {-2: -1, -1: -1, 0: 1, 1: 1},
@@ -40,7 +41,7 @@ def test_values_and_slopes_are_pytorchs_away_from_kinks(name):
     y.sum().backward()
     ours, slope = cr.vjp(activation.activation_function("test", name), cr.tensor(u), cr.ones((200,), dtype=cr.float64))
     assert_close(ours, y.detach(), 1e-12, 1e-13)
-    assert_close(slope, theirs.grad, 1e-9, 1e-12)
+    assert_close(slope, theirs.grad, 1e-7, 1e-12)     # PyTorch's 1/6 is a float32
 
 
 def test_slopes_at_zero_are_the_books():

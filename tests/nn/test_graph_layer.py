@@ -2,7 +2,8 @@
 import chainrule as cr
 import numpy as np
 import pytest
-from oracle import assert_close, draw
+
+from .oracle import assert_close, draw
 
 
 def test_the_normalised_adjacency_averages_with_root_degrees():

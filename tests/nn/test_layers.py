@@ -2,7 +2,8 @@
 import chainrule as cr
 import numpy as np
 import pytest
-from oracle import agrees, assert_close, draw, torch
+
+from .oracle import agrees, assert_close, draw, torch
 
 nn = cr.nn
 rng = cr.Rng(0)

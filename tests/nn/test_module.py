@@ -2,7 +2,8 @@
 import chainrule as cr
 import numpy as np
 import pytest
-from oracle import assert_close, draw, torch
+
+from .oracle import assert_close, draw, torch
 
 
 class Tied(cr.nn.Module):
