@@ -36,7 +36,8 @@ def test_precision_recall_and_f_equal_scikit_learns(average):
     theirs = pytest.importorskip("sklearn.metrics")
     y, predicted = RNG.integers(0, 5, 200), RNG.integers(0, 5, 200)
     option = {"average": None if average == "none" else average, "zero_division": 0}
-    assert np.allclose(metrics.precision(predicted, y, average), theirs.precision_score(y, predicted, **option))
+    assert np.allclose(metrics.precision(predicted, y, average),
+                       theirs.precision_score(y, predicted, **option))
     assert np.allclose(metrics.recall(predicted, y, average), theirs.recall_score(y, predicted, **option))
     for beta in (0.5, 1, 2):
         assert np.allclose(metrics.f_score(predicted, y, beta, average),
@@ -59,7 +60,8 @@ def test_the_roc_curve_and_its_area_equal_scikit_learns_and_the_rank_formula(tie
         scores = scores.round(0)
     fpr, tpr, thresholds = metrics.roc_curve(scores, y)
     fpr_t, tpr_t, thresholds_t = theirs.roc_curve(y, scores, drop_intermediate=False)
-    assert np.allclose(fpr, fpr_t) and np.allclose(tpr, tpr_t) and np.allclose(thresholds[1:], thresholds_t[1:])
+    assert np.allclose(fpr, fpr_t) and np.allclose(tpr, tpr_t)
+    assert np.allclose(thresholds[1:], thresholds_t[1:])
     area = metrics.auc(cr.tensor(scores), cr.tensor(y))
     assert np.isclose(area, theirs.roc_auc_score(y, scores), atol=1e-12)
     ones, zeros = scores[y == 1][:, None], scores[y == 0][None, :]

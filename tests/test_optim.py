@@ -47,14 +47,16 @@ def test_paths_on_rosenbrocks_function_are_those_of_the_formulas(name):
 
 PYTORCH = {
     "sgd": (lambda p: optim.SGD(p, 0.05), lambda t, p: t.SGD(p, 0.05)),
-    "sgd_decay": (lambda p: optim.SGD(p, 0.05, weight_decay=0.1), lambda t, p: t.SGD(p, 0.05, weight_decay=0.1)),
+    "sgd_decay": (lambda p: optim.SGD(p, 0.05, weight_decay=0.1),
+                  lambda t, p: t.SGD(p, 0.05, weight_decay=0.1)),
     "momentum": (lambda p: optim.SGD(p, 0.05, momentum=0.9), lambda t, p: t.SGD(p, 0.05, momentum=0.9)),
     "nesterov": (lambda p: optim.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
                  lambda t, p: t.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.01)),
     "adam": (lambda p: optim.Adam(p, 0.02), lambda t, p: t.Adam(p, 0.02)),
     "adam_decay": (lambda p: optim.Adam(p, 0.02, 0.8, 0.99, weight_decay=0.1),
                    lambda t, p: t.Adam(p, 0.02, (0.8, 0.99), weight_decay=0.1)),
-    "adamw": (lambda p: optim.AdamW(p, 0.02, weight_decay=0.1), lambda t, p: t.AdamW(p, 0.02, weight_decay=0.1)),
+    "adamw": (lambda p: optim.AdamW(p, 0.02, weight_decay=0.1),
+              lambda t, p: t.AdamW(p, 0.02, weight_decay=0.1)),
 }
 
 
@@ -122,8 +124,9 @@ def test_weight_decay_may_depend_on_the_name():
 def test_decoupled_decay_is_a_step_of_adam_and_a_shrinkage():
     """(5.53): differs from Adam on the penalised loss."""
     runs = {}
-    for name, make in {"w": lambda p: optim.AdamW(p, 0.1, weight_decay=0.5), "plain": lambda p: optim.Adam(p, 0.1),
-                       "l2": lambda p: optim.Adam(p, 0.1, weight_decay=0.5)}.items():
+    makers = {"w": lambda p: optim.AdamW(p, 0.1, weight_decay=0.5), "plain": lambda p: optim.Adam(p, 0.1),
+              "l2": lambda p: optim.Adam(p, 0.1, weight_decay=0.5)}
+    for name, make in makers.items():
         p = {"x": cr.tensor([2.0, -3.0], dtype=cr.float64)}
         make(p).update({"x": cr.tensor([0.3, 0.1], dtype=cr.float64)})
         runs[name] = np.array(p["x"])
@@ -150,7 +153,7 @@ def test_a_saved_state_continues_the_same_path():
         opt = optim.Adam(p, alpha=plateau)
         if state is not None:
             opt.load_state_dict(state[1])
-        for step in range(steps):
+        for _ in range(steps):
             opt.update({"w": p["w"] * 2})
             plateau.see(1.0)
         return np.array(p["w"]), opt.state_dict()

@@ -383,6 +383,7 @@ void bind_tensor(py::module_& m) {
 
   py::class_<PyDType>(m, "DType", "The type of a tensor's elements.")
       .def("__repr__", [](const PyDType& d) { return text("chainrule.", name(d.type)); })
+      .def("__str__", [](const PyDType& d) { return name(d.type); })
       .def("__eq__", [](const PyDType& d, py::handle o) {
         if (py::isinstance<PyDType>(o)) return o.cast<const PyDType&>().type == d.type;
         try { return dtype_from(o) == d.type; } catch (const DTypeError&) { return false; }

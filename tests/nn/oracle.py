@@ -20,7 +20,11 @@ def agrees(ours, theirs, x, rtol=2e-4, atol=2e-5, float64=True):
     """Load the weights of `theirs` into `ours`; compare state names, outputs, and gradients of all inputs."""
     t = torch()
     ours.load_state_dict(theirs.state_dict())
-    assert list(ours.state_dict()) and set(ours.state_dict()) == set(theirs.state_dict()) or not theirs.state_dict()
+    assert set(ours.state_dict()) == set(theirs.state_dict())
+    with t.no_grad():
+        single, single_t = ours(cr.tensor(x)), theirs(t.tensor(x))
+        single, single_t = [y[0] if isinstance(y, tuple) else y for y in (single, single_t)]
+        assert_close(single, single_t, 1e-5, 1e-5 * max(1.0, float(single_t.abs().max())))
     if float64:
         ours, theirs, x = ours.to(dtype=cr.float64), theirs.double(), x.astype(np.float64)
         rtol, atol = 1e-9, 1e-10

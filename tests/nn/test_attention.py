@@ -14,11 +14,19 @@ def softmax(z):
     return e / e.sum(-1, keepdims=True)
 
 
+def renamed(state, names):
+    """A state with other beginnings of its names."""
+    for old, new in names.items():
+        state = {new + name[len(old):] if name.startswith(old) else name: x for name, x in state.items()}
+    return state
+
+
 @pytest.mark.parametrize("mode", ["plain", "causal", "boolean", "additive"])
 def test_attention_equals_pytorchs_and_a_loop(mode):
     t = torch()
     q, k, v = draw(2, 3, 5, 4), draw(2, 3, 5, 4, seed=1), draw(2, 3, 5, 6, seed=2)
-    mask = {"boolean": np.random.default_rng(0).random((5, 5)) < 0.7, "additive": draw(5, 5, seed=3)}.get(mode)
+    masks = {"boolean": np.random.default_rng(0).random((5, 5)) < 0.7, "additive": draw(5, 5, seed=3)}
+    mask = masks.get(mode)
     if mode == "boolean":
         mask[:, 0] = True
     u_t = t.nn.functional.scaled_dot_product_attention(
@@ -80,7 +88,8 @@ def test_a_layer_is_the_sum_over_heads_of_the_book():
     for h in range(3):
         rows = slice(2 * h, 2 * h + 2)
         for t in range(4):
-            alpha = softmax(np.array([(W_q[rows] @ x[t]) @ (W_k[rows] @ x[s]) / np.sqrt(2) for s in range(4)]))
+            score = [(W_q[rows] @ x[t]) @ (W_k[rows] @ x[s]) / np.sqrt(2) for s in range(4)]
+            alpha = softmax(np.array(score))
             u[t] += W_c[:, rows] @ sum(alpha[s] * (W_v[rows] @ x[s]) for s in range(4))
     assert_close(model(cr.tensor(x)), u)
 
@@ -97,9 +106,7 @@ def test_a_block_equals_pytorchs_encoder_layer(norm_first):
     theirs = t.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, norm_first=norm_first)
     model = nn.TransformerBlock(8, 2, 16, norm_first=norm_first, rng=rng)
     names = {"self_attn.": "attend.", "linear1.": "net.layers.0.", "linear2.": "net.layers.1."}
-    state = {next((ours + name[len(old):] for old, ours in names.items() if name.startswith(old)), name): value
-             for name, value in theirs.state_dict().items()}
-    model.load_state_dict(state)
+    model.load_state_dict(renamed(theirs.state_dict(), names))
     x = draw(3, 5, 8)
     assert_close(model(cr.tensor(x)), theirs(t.tensor(x)).detach(), 1e-4)
 
@@ -111,9 +118,7 @@ def test_a_decoder_block_equals_pytorchs(norm_first):
     model = nn.TransformerDecoderBlock(8, 2, 16, norm_first=norm_first, rng=rng)
     names = {"self_attn.": "attend.", "multihead_attn.": "cross.", "linear1.": "net.layers.0.",
              "linear2.": "net.layers.1."}
-    model.load_state_dict({
-        next((ours + name[len(old):] for old, ours in names.items() if name.startswith(old)), name): value
-        for name, value in theirs.state_dict().items()})
+    model.load_state_dict(renamed(theirs.state_dict(), names))
     x, code = draw(3, 5, 8), draw(3, 6, 8, seed=1)
     causal = ~t.tensor(np.tri(5, dtype=bool))
     assert_close(model(cr.tensor(x), cr.tensor(code)),

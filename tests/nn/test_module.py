@@ -45,7 +45,7 @@ def test_gradients_have_the_names_of_the_parameters_and_add_up_over_shared_uses(
     assert list(grads) == list(model.named_parameters())
     free = cr.grad(lambda out: cr.sum((lambda x: x + 0)(model.table(index)) @ out.T))(model.out)
     assert grads["table.weight"].shape == free.shape
-    assert np.abs(np.asarray(grads["table.weight"])[1]).sum() > 0           # row 1 is used by the output alone
+    assert np.abs(np.asarray(grads["table.weight"])[1]).sum() > 0     # row 1 is used by the output alone
 
 
 def test_parameters_are_untouched_by_a_transform(model):
@@ -88,7 +88,7 @@ def test_loading_copies_in_place_and_checks_before_it_writes(model):
 
     before = np.array(model.table.weight)
     bad = {**Tied(cr.Rng(2)).state_dict(), "heads.a.bias": cr.zeros((3,))}
-    with pytest.raises(cr.ShapeError, match=r"load_state_dict: heads.a.bias is \(3,\), the model needs \(2,\)"):
+    with pytest.raises(cr.ShapeError, match=r"load_state_dict: heads.a.bias is \(3,\), .* needs \(2,\)"):
         model.load_state_dict(bad)
     state = model.state_dict()
     del state["count"]
