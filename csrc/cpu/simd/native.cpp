@@ -1,0 +1,3 @@
+#define LEVEL simd_native
+#define LEVEL_NAME "baseline"
+#include "kernels.inc"

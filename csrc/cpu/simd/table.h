@@ -1,0 +1,24 @@
+// The kernels that are compiled once for each instruction set. These files include nothing else, so that no inline
+// function of the standard library is compiled with instructions that another machine lacks.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace chainrule {
+
+// c (rows x columns) = or += a b, for packed panels: a holds `rows` numbers for each k, b holds `columns`.
+template <class T> struct Tile {
+  int rows, columns;
+  void (*multiply)(int64_t K, const T* a, const T* b, T* c, ptrdiff_t row_stride, bool add);
+};
+
+using VectorFunction = void (*)(const float* x, float* y, int64_t n);
+
+struct SimdTable {
+  const char* name;
+  Tile<float> tile_f32;
+  Tile<double> tile_f64;
+  VectorFunction exp, expm1, log, tanh, sigmoid, erf;
+};
+
+}  // namespace chainrule
