@@ -67,11 +67,14 @@ class Pool {
   explicit Pool(int threads) {
     for (int i = 1; i < threads; i++) workers_.emplace_back([this] { loop(); });
   }
-  ~Pool() {
+  // Ends the workers. The pool itself stays, without any: another thread may be about to ask it.
+  void retire() {
+    std::lock_guard region(call);              // a region in progress ends first
     stop_ = true;
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     for (std::thread& t : workers_) t.join();
+    workers_.clear();
   }
   void run(Job& job) {
     job_ = &job;
@@ -151,10 +154,7 @@ void set_num_threads(int n) {
   require<ValueError>(n >= 1 && n <= 1024, "set_num_threads", "n must be 1 ... 1024, got ", n);
   std::lock_guard guard(start);
   wanted = n;
-  Pool* old = current.exchange(nullptr);
-  if (!old) return;
-  { std::lock_guard region(old->call); }       // a region in progress ends first
-  delete old;
+  if (Pool* old = current.exchange(nullptr)) old->retire();
 }
 
 namespace detail {
@@ -162,8 +162,8 @@ namespace detail {
 void run_parallel(int64_t n, int64_t grain, Chunk chunk, void* f) {
   if (Pool::inside) return chunk(f, 0, n);
   Pool& p = pool();
-  if (p.alone() || !p.call.try_lock()) return chunk(f, 0, n);
-  std::unique_lock held(p.call, std::adopt_lock);
+  std::unique_lock held(p.call, std::try_to_lock);
+  if (!held || p.alone()) return chunk(f, 0, n);
   Job job{chunk, f, n, grain, {}, {}, {}};
   {
     Unlocked interpreter;
