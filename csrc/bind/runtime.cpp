@@ -2,6 +2,7 @@
 #include "bind/casters.h"
 #include "core/kernels.h"
 #include "cpu/parallel.h"
+#include "cpu/simd.h"
 #include "ops/ops.h"
 
 namespace chainrule {
@@ -26,6 +27,8 @@ py::dict as_dict(const MemoryStatistics& s) {
 void bind_runtime(py::module_& m) {
   unlock_interpreter = unlock;
   lock_interpreter = lock;
+  m.def("instruction_set", [] { return simd().name; },
+        "The instruction set whose kernels run here; CHAINRULE_ISA=v2, v3 or v4 in the environment asks for less.");
   m.def("memory", [] { return as_dict(memory_statistics()); },
         "Statistics of the CPU allocator: bytes in_use, peak and cached, and how many allocations needed system_calls.\n\n"
         "Units  bytes");

@@ -225,6 +225,7 @@ def info():
     yield "system", f"{platform.system()} {platform.machine()}"
     yield "devices", "cpu, cuda" if cr.cuda.is_available() else "cpu"
     yield "CUDA", "available" if cr.cuda.is_available() else cr.cuda.why()
+    yield "instructions", cr.instruction_set()
     yield "threads", str(cr.num_threads())
     yield "memory", memory()
 

@@ -173,6 +173,7 @@ def test_error_says_what_was_given_and_needed(name):
 EXEMPT = {  # functions that are no ops, each tested elsewhere
     "memory": "test_memory.py", "reset_peak": "test_memory.py", "empty_cache": "test_memory.py",
     "num_threads": "test_threads.py", "set_num_threads": "test_threads.py",
+    "instruction_set": "test_simd.py",
     "cuda_unavailable": "test_package.py", "synchronize": "test_package.py",
     "debug_nans": "test_errors.py", "from_array": "test_tensor.py", "empty": "test_tensor.py",
     "tensor": "test_tensor.py", "asarray": "test_tensor.py", "from_dlpack": "test_tensor.py",
