@@ -32,9 +32,12 @@ def _released(value: Any) -> Any:
 class _Run:
     """One recorded run of f: fresh leaves for the tensors in `inputs`, and what f made of them."""
 
-    def __init__(self, f: Callable, inputs: Any, keep_values: bool = False):
+    def __init__(self, f: Callable, inputs: Any, keep_values: bool = False, needs: str = ""):
         self.inputs = inputs = tree.distinct(inputs) if type(inputs) is tuple else inputs
-        self.old = tree.leaves(inputs)
+        self.named = tree.named_leaves(inputs)
+        self.old = [x for _, x in self.named]
+        if needs and not self.old:
+            raise ValueError(needs)
         with _recording(keep_values):
             self.leaves = [_core._leaf(x) for x in self.old]
             fresh = dict(zip(map(id, self.old), self.leaves, strict=True))
@@ -86,8 +89,6 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: boo
     @wraps(f)
     def run(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         g, inputs = _at(f, args, kwargs, argnums)
-        if not tree.leaves(inputs):
-            raise ValueError(f"grad: argument {argnums} holds no floating tensor to differentiate in")
         aux = None
 
         def scalar(x: Any) -> Any:
@@ -99,7 +100,7 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: boo
                 y, aux = y
             return y
 
-        r = _Run(scalar, inputs)
+        r = _Run(scalar, inputs, needs=f"grad: argument {argnums} holds no floating tensor to differentiate in")
         y = r.out
         if type(y) is not Tensor or y.size != 1:
             got = f"shape {y.shape}" if type(y) is Tensor else type(y).__name__
@@ -109,7 +110,7 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: boo
             raise _core.DTypeError(f"grad: the function must return a floating tensor, got {y.dtype.name}")
         grads = r.pull([_core.full(y.shape, 1.0, y.dtype, y.device)])
         value = _released((y, aux) if has_aux else y)
-        return value, tree.like(r.inputs, grads)
+        return value, tree.like(r.inputs, grads, r.named)
 
     return run
 
@@ -148,7 +149,7 @@ def vjp(f: Callable, x: Any, u: Any) -> tuple[Any, Any]:
     """
     r = _Run(_as_inputs(f, x), x)
     pulled = r.pull(_matching("vjp", tree.leaves(r.out), u, "u"))
-    return _released(r.out), tree.like(r.inputs, pulled)
+    return _released(r.out), tree.like(r.inputs, pulled, r.named)
 
 
 def stop_gradient(x: Any) -> Any:

@@ -5,12 +5,13 @@ A tensor that occurs twice (tied weights) is one leaf.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ._core import Tensor, _again
 
 Rebuild = Callable[[list], Any]
+PLAIN = frozenset({int, float, str, bool, type(None)})
 
 
 def is_leaf(x: Any) -> bool:
@@ -19,6 +20,12 @@ def is_leaf(x: Any) -> bool:
 
 def is_tensor(x: Any) -> bool:
     return type(x) is Tensor
+
+
+def _plain(node: Any) -> bool:
+    """Whether this is a number, a word or a tuple of them: most attributes, sorted out first for speed."""
+    kind = type(node)
+    return kind in PLAIN or (kind is tuple and PLAIN.issuperset([type(part) for part in node]))
 
 
 def children(node: Any) -> dict[Any, Any] | None:
@@ -49,24 +56,24 @@ def rebuilt(node: Any, parts: dict[Any, Any]) -> Any:
     return new
 
 
-def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> Iterator[tuple[str, Tensor]]:
+def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[tuple[str, Tensor]]:
     """(dotted path, leaf) in the order of the tree; a shared leaf comes once, under its first name."""
+    found: list[tuple[str, Tensor]] = []
     seen: set[int] = set()
 
-    def walk(node: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+    def walk(node: Any, name: str) -> None:
+        if _plain(node) or id(node) in seen:
+            return
         if is_leaf(node):
-            if id(node) not in seen:
-                seen.add(id(node))
-                yield name, node
-            return
-        parts = children(node)
-        if parts is None or id(node) in seen:
-            return
-        seen.add(id(node))
-        for key, part in parts.items():
-            yield from walk(part, f"{name}.{key}" if name else str(key))
+            seen.add(id(node))
+            found.append((name, node))
+        elif (parts := children(node)) is not None:
+            seen.add(id(node))
+            for key, part in parts.items():
+                walk(part, f"{name}.{key}" if name else str(key))
 
-    yield from walk(tree, "")
+    walk(tree, "")
+    return found
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
@@ -75,18 +82,25 @@ def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
 
 
 def replace(tree: Any, new: dict[int, Any]) -> Any:
-    """The tree with every leaf x replaced by new[id(x)]; sharing inside the tree is kept."""
+    """The tree with every leaf x replaced by new[id(x)]; sharing inside the tree is kept.
+
+    Modules are always copied, so that attributes set in the copy are lost; a container without them is shared.
+    """
     done: dict[int, Any] = {}
 
     def walk(node: Any) -> Any:
         if type(node) is Tensor:
             return new.get(id(node), node)
+        if _plain(node):
+            return node
         if id(node) in done:
             return done[id(node)]
         parts = children(node)
         if parts is None:
             return node
-        done[id(node)] = result = rebuilt(node, {key: walk(part) for key, part in parts.items()})
+        fresh = {key: walk(part) for key, part in parts.items()}
+        same = isinstance(node, (dict, list, tuple)) and all(fresh[key] is part for key, part in parts.items())
+        done[id(node)] = result = node if same else rebuilt(node, fresh)
         return result
 
     return walk(tree)
@@ -134,9 +148,15 @@ def is_object(tree: Any) -> bool:
     return not isinstance(tree, (dict, list, tuple)) and children(tree) is not None
 
 
-def like(tree: Any, new: list) -> Any:
-    """Values in the shape of the tree: a dict {dotted name: value} for each module, the same structure otherwise."""
-    values = {id(x): y for x, y in zip(leaves(tree), new, strict=True)}
+def like(tree: Any, new: list, named: list[tuple[str, Tensor]] | None = None) -> Any:
+    """Values in the shape of the tree: a dict {dotted name: value} for each module, the same structure otherwise.
+
+    `named` are the tree's named leaves, where they are known.
+    """
+    named = named_leaves(tree) if named is None else named
+    if is_object(tree):
+        return {name: y for (name, _), y in zip(named, new, strict=True)}
+    values = {id(x): y for (_, x), y in zip(named, new, strict=True)}
 
     def walk(node: Any) -> Any:
         if is_leaf(node):

@@ -40,9 +40,11 @@ class Module:
         return found
 
     def tree_children(self) -> dict[str, Any]:
-        """The attributes a transform looks into: parameters, modules and what contains them."""
+        """The attributes a transform looks into: all but buffers and what is frozen."""
+        if not self.buffers and not self.frozen:
+            return vars(self)
         hidden = (*self.buffers, *self.frozen)
-        return {name: value for name, value in vars(self).items() if name not in hidden and _branches(value)}
+        return {name: value for name, value in vars(self).items() if name not in hidden}
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Every module once, this one first, each before its children."""
