@@ -32,7 +32,7 @@ def _released(value: Any) -> Any:
 class _Run:
     """One recorded run of f: fresh leaves for the tensors in `inputs`, and what f made of them."""
 
-    def __init__(self, f: Callable, inputs: Any, keep_values: bool = False, needs: str = ""):
+    def __init__(self, f: Callable, inputs: Any, needs: str = "", keep_values: bool = False):
         self.inputs = inputs = tree.distinct(inputs) if type(inputs) is tuple else inputs
         self.named = tree.named_leaves(inputs)
         self.old = [x for _, x in self.named]
@@ -100,7 +100,7 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: boo
                 y, aux = y
             return y
 
-        r = _Run(scalar, inputs, needs=f"grad: argument {argnums} holds no floating tensor to differentiate in")
+        r = _Run(scalar, inputs, f"grad: argument {argnums} holds no floating tensor to differentiate in")
         y = r.out
         if type(y) is not Tensor or y.size != 1:
             got = f"shape {y.shape}" if type(y) is Tensor else type(y).__name__

@@ -84,7 +84,7 @@ def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
 def replace(tree: Any, new: dict[int, Any]) -> Any:
     """The tree with every leaf x replaced by new[id(x)]; sharing inside the tree is kept.
 
-    Modules are always copied, so that attributes set in the copy are lost; a container without them is shared.
+    Modules are always copied, so that attributes set there are lost; a container without them is shared.
     """
     done: dict[int, Any] = {}
 
@@ -99,7 +99,7 @@ def replace(tree: Any, new: dict[int, Any]) -> Any:
         if parts is None:
             return node
         fresh = {key: walk(part) for key, part in parts.items()}
-        same = isinstance(node, (dict, list, tuple)) and all(fresh[key] is part for key, part in parts.items())
+        same = not is_object(node) and all(fresh[key] is part for key, part in parts.items())
         done[id(node)] = result = node if same else rebuilt(node, fresh)
         return result
 
@@ -149,7 +149,7 @@ def is_object(tree: Any) -> bool:
 
 
 def like(tree: Any, new: list, named: list[tuple[str, Tensor]] | None = None) -> Any:
-    """Values in the shape of the tree: a dict {dotted name: value} for each module, the same structure otherwise.
+    """Values in the shape of the tree: a dict {dotted name: value} for each module, else the same structure.
 
     `named` are the tree's named leaves, where they are known.
     """
