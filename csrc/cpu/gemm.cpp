@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t depth = 256;               // k at a time: a panel of 32 columns of float is 32 KB
 constexpr int64_t height = 2048, breadth = 4096;   // of a and b packed at a time: 2 and 4 MB of float
 constexpr int64_t block_rows = 168, block_columns = 256;      // of c in one task: the rows of a are 172 KB
-constexpr int64_t task_work = 1 << 20;       // multiply-adds that are worth a task: some 20 us
+constexpr int64_t task_work = 1 << 22;       // multiply-adds that are worth a task: some 40 us
 
 template <class C> const Tile<C>& tile();
 template <> const Tile<float>& tile() { return simd().tile_f32; }
@@ -66,7 +66,7 @@ void times_vector(int64_t n, int64_t K, Matrix<T> a, const T* v, int64_t v_step,
   using C = compute_t<T>;
   constexpr int64_t lanes = 16, width = 256;
   if (a.column == 1 && v_step == 1) {
-    parallel_for(n, 1 + task_work / 16 / (K + 1), [&](int64_t begin, int64_t end) {
+    parallel_for(n, 1 + task_work / 64 / (K + 1), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         const T* row = a.p + i * a.row;
         C lane[lanes] = {}, sum = 0;
@@ -80,7 +80,7 @@ void times_vector(int64_t n, int64_t K, Matrix<T> a, const T* v, int64_t v_step,
     });
     return;
   }
-  parallel_for(up(n, width), 1 + task_work / 16 / (K * width + 1), [&](int64_t begin, int64_t end) {
+  parallel_for(up(n, width), 1 + task_work / 64 / (K * width + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t first = i * width, m = std::min(width, n - first);
       C sum[width] = {};
@@ -122,7 +122,7 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
       const bool sum = add || k0 > 0;
       for (int64_t m0 = 0; m0 < M; m0 += strips_m * rows) {
         const int64_t m = std::min(M - m0, strips_m * rows), strips = up(m, rows), new_panels = m0 == 0 ? panels : 0;
-        parallel_for(strips + new_panels, 1 + task_work / 8 / (k * columns), [&](int64_t begin, int64_t end) {
+        parallel_for(strips + new_panels, 1 + task_work / 32 / (k * columns), [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; i++) {
             if (i < strips)
               pack(a.p + (m0 + i * rows) * a.row + k0 * a.column, a.row, a.column, std::min(rows, m - i * rows), rows, k,
@@ -132,9 +132,13 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
                    k, packed_b + j * columns * k);
           }
         });
-        // A task is a block of c of whole tiles.
-        const int64_t high = block_rows / rows, wide = block_columns / columns, down = up(strips, high), across = up(panels, wide);
-        parallel_for(down * across, 1 + task_work / (high * wide * rows * columns * k), [&](int64_t begin, int64_t end) {
+        // A task is a block of c of whole tiles, smaller when there are few.
+        int64_t high = std::min(strips, block_rows / rows), wide = std::min(panels, block_columns / columns);
+        const int64_t enough = 2 * num_threads(), tile_work = rows * columns * k;
+        while (up(strips, high) * up(panels, wide) < enough && high * wide * tile_work > task_work)
+          (high > wide ? high : wide) = up(std::max(high, wide), 2);
+        const int64_t across = up(panels, wide);
+        parallel_for(up(strips, high) * across, 1 + task_work / (high * wide * tile_work), [&](int64_t begin, int64_t end) {
           for (int64_t task = begin; task < end; task++) {
             const int64_t i0 = task / across * high, j0 = task % across * wide;
             for (int64_t j = j0; j < std::min(j0 + wide, panels); j++)
