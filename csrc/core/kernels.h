@@ -97,14 +97,33 @@ inline Unary abs{"abs"}, sign{"sign"}, bitwise_invert{"bitwise_invert"};
 inline Unary negative{"negative"}, exp{"exp"}, log{"log"}, sin{"sin"}, cos{"cos"}, tanh{"tanh"};
 
 // reductions: y has x's axes, of size 1 where x is reduced
-inline Unary sum{"sum"};
+inline Unary sum{"sum"}, prod{"prod"};                                   // int64 or floating
+inline Unary max{"max"}, min{"min"};                                     // any type, not empty; a NaN is taken
+// along the middle axis of x (outer, n, inner), row-major
+inline Unary argmax{"argmax"}, argmin{"argmin"};                         // y (outer, inner), int64; the first one, or the first NaN
+inline Unary cumsum{"cumsum"}, cumprod{"cumprod"};
+inline Binary linear_scan{"linear_scan"};                                // a, b -> y_k = a_k y_(k-1) + b_k, y_0 = 0
+
+// windows: d (outer, count, inner, size) -> y (outer, n, inner); y[t] = Σ d[i, ..., k] over i step + k dilation = t
+inline Slot<const Tensor&, int64_t, int64_t, Tensor&> fold{"fold"};      // d, step, dilation, y
 
 // indexing: x (outer, n, inner), index of int64 values in [-n, n), y (outer, m, inner)
 inline Binary take{"take"};
 inline Binary index_add{"index_add"};                                    // d (outer, m, inner), index; y += there
+inline Binary index_max{"index_max"};                                    // d (outer, m, inner), index; y = max(y, d) there
+// the same with an index for each element, (outer, m, inner)
+inline Binary take_along_axis{"take_along_axis"};
+inline Binary scatter_add_along_axis{"scatter_add_along_axis"};          // d, index; y += there
 inline Binary put{"put"};                                                // values, row-major positions; y[position] = value
 inline Slot<const Tensor&, int64_t*> count_nonzero{"count_nonzero"};
 inline Unary nonzero{"nonzero"};                                         // x -> y (n, ndim) of positions
+
+// sorting rows; a NaN counts as larger than any number
+inline Slot<const Tensor&, bool, Tensor&> argsort{"argsort"};            // x (rows, n), descending -> the first k positions (rows, k)
+inline Slot<const Tensor&, const Tensor&, bool, Tensor&> searchsorted{"searchsorted"};  // sorted (rows, n), values (rows, m), right -> y
+
+// y = A x, A in compressed rows: indptr (rows + 1), indices and values (nnz), x (n, inner), y (rows, inner)
+inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&> csr_matmul{"csr_matmul"};
 
 // a (batch, M, K) @ b (batch, K, N) -> y row-major; a and b of any strides
 inline Binary matmul{"matmul"};

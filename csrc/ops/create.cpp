@@ -78,6 +78,7 @@ void synchronize(Device device) {
 DType strong_type(const Tensor& x) {
   return x.weak() && is_float(x) ? DType::float32 : x.dtype();
 }
+Tensor strong(const Tensor& x) { return x.weak() ? astype(x, strong_type(x)) : x; }
 DType result_type(const Tensor& a, const Tensor& b) {
   if (a.weak() == b.weak()) return promote(strong_type(a), strong_type(b));
   const Tensor& weak = a.weak() ? a : b;

@@ -25,6 +25,7 @@ void synchronize(Device device);
 // Promotion and broadcasting happen here and nowhere else: the operands of a pointwise op, in one type and shape.
 DType result_type(const Tensor& a, const Tensor& b);
 DType strong_type(const Tensor& x);              // float32 for a Python float
+Tensor strong(const Tensor& x);                  // a Python number as an ordinary tensor
 struct Pair { Tensor a, b; };
 Pair match(const char* op, const Tensor& a, const Tensor& b);
 // The same, in a floating type: integers become float32.

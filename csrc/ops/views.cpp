@@ -149,6 +149,135 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
   return y;
 }
 
+Shape three_axes(const Shape& shape, int axis) {
+  Shape three{1, shape[axis], 1};
+  for (int i = 0; i < axis; i++) three[0] *= shape[i];
+  for (int i = axis + 1; i < shape.size(); i++) three[2] *= shape[i];
+  return three;
+}
+
+Tensor transpose(const Tensor& x, int64_t axis1, int64_t axis2) {
+  Shape order;
+  for (int i = 0; i < x.ndim(); i++) order.push_back(i);
+  std::swap(order[normal_axis(axis1, x.ndim(), "transpose")], order[normal_axis(axis2, x.ndim(), "transpose")]);
+  return permute_dims(x, order);
+}
+
+Tensor flip(const Tensor& x, const Axes& axes) {
+  Shape start = Shape::filled(x.ndim(), 0), step = Shape::filled(x.ndim(), 1);
+  for (int64_t a : normal_axes(axes, x.ndim(), "flip")) {
+    start[int(a)] = x.dim(int(a)) - 1;
+    step[int(a)] = -1;
+  }
+  return slice(x, start, x.shape(), step);
+}
+
+Tensor pad_constant(const Tensor& x0, const Shape& before, const Shape& after, double value) {
+  const Tensor x = strong(x0);
+  Shape shape = x.shape();
+  const Shape step = Shape::filled(x.ndim(), 1);
+  for (int i = 0; i < x.ndim(); i++) {
+    require(before[i] >= 0 && after[i] >= 0, "pad", "widths must not be negative, got (", before[i], ", ", after[i],
+            ") for axis ", i, "; cut with a slice");
+    shape[i] += before[i] + after[i];
+  }
+  Tensor y = output("pad", shape, x.dtype(), {x});
+  kernel::fill(y.device(), y, value, int64_t(value));
+  Tensor place = slice(y.detached(), before, x.shape(), step);
+  kernel::copy(y.device(), x, place);
+  link(y, x, [=](const Tensor& d) { return embed(d, shape, before, step); },
+       [=, size = x.shape()](const Tensor& d) { return slice(d, before, size, step); });
+  return y;
+}
+
+namespace {
+// The diagonal of the last two axes, without a node.
+Tensor diagonal_view(const Tensor& x, int64_t offset) {
+  const int rows = x.ndim() - 2, columns = x.ndim() - 1;
+  Shape shape, strides;
+  for (int i = 0; i < rows; i++) { shape.push_back(x.dim(i)); strides.push_back(x.stride(i)); }
+  const int64_t down = std::max<int64_t>(-offset, 0), right = std::max<int64_t>(offset, 0);
+  shape.push_back(std::max<int64_t>(0, std::min(x.dim(rows) - down, x.dim(columns) - right)));
+  strides.push_back(x.stride(rows) + x.stride(columns));
+  return view("diagonal", x, shape, strides, shape.back() ? down * x.stride(rows) + right * x.stride(columns) : 0);
+}
+}  // namespace
+
+Tensor diagonal(const Tensor& x0, int64_t offset, int64_t axis1, int64_t axis2) {
+  require(x0.ndim() >= 2, "diagonal", "x needs at least two axes, got ", x0.shape());
+  const int a = normal_axis(axis1, x0.ndim(), "diagonal"), b = normal_axis(axis2, x0.ndim(), "diagonal");
+  require<ValueError>(a != b, "diagonal", "axis ", a, " is given twice");
+  Shape order;
+  for (int i = 0; i < x0.ndim(); i++)
+    if (i != a && i != b) order.push_back(i);
+  order.push_back(a);
+  order.push_back(b);
+  const Tensor x = permute_dims(x0, order);
+  Tensor y = diagonal_view(x, offset);
+  link(y, x, [=](const Tensor& d) { return diagonal(d, offset, -2, -1); },
+       [=, rows = x.shape()[-2], columns = x.shape()[-1]](const Tensor& d) { return embed_diagonal(d, rows, columns, offset); });
+  return y;
+}
+
+Tensor embed_diagonal(const Tensor& x, int64_t rows, int64_t columns, int64_t offset) {
+  require(x.ndim() >= 1, "embed_diagonal", "x needs at least one axis, got a scalar");
+  Shape shape = x.shape();
+  shape.pop_back();
+  shape.push_back(rows);
+  shape.push_back(columns);
+  Tensor y = output("embed_diagonal", shape, strong_type(x), {x});
+  kernel::fill(y.device(), y, 0, 0);
+  Tensor place = diagonal_view(y.detached(), offset);
+  require(place.shape() == x.shape(), "embed_diagonal", "x ", x.shape(), " does not fit diagonal ", offset, " of ", shape);
+  kernel::copy(y.device(), x, place);
+  link(y, x, [=](const Tensor& d) { return embed_diagonal(d, rows, columns, offset); },
+       [=](const Tensor& d) { return diagonal(d, offset, -2, -1); });
+  return y;
+}
+
+Tensor unfold(const Tensor& x, int64_t axis0, int64_t size, int64_t step, int64_t dilation) {
+  const int axis = normal_axis(axis0, x.ndim(), "unfold");
+  require<ValueError>(size >= 1 && step >= 1 && dilation >= 1, "unfold", "size, step and dilation must be at least 1, got ",
+                      size, ", ", step, ", ", dilation);
+  const int64_t n = x.dim(axis);
+  require((size - 1) <= (n - 1) / dilation && n > 0, "unfold", "a window of ", size, " with dilation ", dilation,
+          " does not fit axis ", axis, " of ", x.shape());
+  Shape shape = x.shape(), strides = x.strides();
+  shape[axis] = (n - 1 - (size - 1) * dilation) / step + 1;
+  strides[axis] *= step;
+  shape.push_back(size);
+  strides.push_back(x.stride(axis) * dilation);
+  Tensor y = view("unfold", x, shape, strides, 0);
+  link(y, x, [=](const Tensor& d) { return unfold(d, axis, size, step, dilation); },
+       [=](const Tensor& d) { return fold(d, axis, n, step, dilation); });
+  return y;
+}
+
+Tensor fold(const Tensor& d, int64_t axis0, int64_t n, int64_t step, int64_t dilation) {
+  require(d.ndim() >= 2, "fold", "d needs an axis of windows and one of their elements, got ", d.shape());
+  const int axis = normal_axis(axis0, d.ndim() - 1, "fold");
+  require<ValueError>(step >= 1 && dilation >= 1, "fold", "step and dilation must be at least 1, got ", step, ", ", dilation);
+  const int64_t windows = d.dim(axis), size = d.shape().back();
+  require(windows == 0 || size == 0 || (windows - 1) * step + (size - 1) * dilation < n, "fold", windows, " windows of ", size,
+          " reach beyond an axis of ", n);
+  Shape shape = d.shape();
+  shape.pop_back();
+  shape[axis] = n;
+  Tensor y = output("fold", shape, d.dtype(), {d});
+  const Shape three = three_axes(shape, axis);
+  Tensor out = reshape(y.detached(), three);
+  kernel::fold(d.device(), reshape(contiguous(d.detached()), {three[0], windows, three[2], size}), step, dilation, out);
+  link(y, d, [=](const Tensor& t) { return fold(t, axis, n, step, dilation); },
+       [=](const Tensor& t) {
+         // Windows that n has room for but d does not hold are cut off.
+         const Tensor all = unfold(t, axis, size, step, dilation);
+         Shape only = all.shape();
+         only[axis] = windows;
+         return slice(all, Shape::filled(only.size(), 0), only, Shape::filled(only.size(), 1));
+       });
+  return y;
+}
+
 Tensor select(const Tensor& x, int64_t axis0, int64_t i) {
   const int axis = normal_axis(axis0, x.ndim(), "select");
   require<IndexError>(i >= -x.dim(axis) && i < x.dim(axis), "select", "index ", i, " is out of range for axis ", axis, " of ",
