@@ -6,6 +6,7 @@
 // is the same on any number of threads.
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "core/kernels.h"
 #include "cpu/loops.h"
@@ -175,7 +176,7 @@ template <template <class> class Kind, class T> void reduce(const Tensor& x, Ten
   const int64_t outer = p.reduced[0].n;
   const int64_t work = n * std::min(p.columns.n, width);
   const int64_t parts = tasks < 32 ? std::clamp<int64_t>(work / 65536, 1, std::min<int64_t>(outer, 64)) : 1;
-  std::vector<Total> partial(parts > 1 ? size_t(parts * tasks * width) : 0);
+  const std::unique_ptr<Total[]> partial(parts > 1 ? new Total[size_t(parts * tasks * width)] : nullptr);
 
   parallel_for(tasks * parts, std::max<int64_t>(1, grain * parts / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
     Nest inner = p.reduced;
@@ -187,7 +188,7 @@ template <template <class> class Kind, class T> void reduce(const Tensor& x, Ten
       const int64_t column = task % chunks * width, m = std::min(p.columns.n - column, width);
       Walk at(p.kept, task / chunks), over(loops, 0);
       Total local[width];
-      Total* total = parts > 1 ? partial.data() + i * width : local;
+      Total* total = parts > 1 ? partial.get() + i * width : local;
       std::fill_n(total, m, R::start);
       const T* from = px + at.x + column * p.columns.x + first * p.reduced[0].x;
       for (int64_t k = count(loops); k > 0; k--, over.next()) {
