@@ -3,6 +3,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <vector>
+
 #include "core/check.h"
 #include "core/tensor.h"
 
@@ -30,6 +32,15 @@ DType dtype_from(py::handle o);
 py::object dtype_object(DType t);
 Device device_from(py::handle o);
 void set_python_error();                        // the exception in flight becomes Python's
+
+// Each file of this folder plugs its part of the module in by itself:  static const Binding bound(bind_views);
+struct Binding {
+  explicit Binding(void (*bind)(py::module_&)) { all().push_back(bind); }
+  static std::vector<void (*)(py::module_&)>& all() {
+    static std::vector<void (*)(py::module_&)> functions;
+    return functions;
+  }
+};
 
 Tensor get_item(const Tensor& x, py::handle key);
 void set_item(const Tensor& x, py::handle key, py::handle value);

@@ -21,7 +21,7 @@ Tensor eye(int64_t n, std::optional<int64_t> columns, int64_t k, DType dtype, De
 
 }  // namespace
 
-void bind_create(py::module_& m) {
+static void bind_create(py::module_& m) {
   const auto dtype = py::arg("dtype") = DType::float32;
   const auto device = py::arg("device") = Device::cpu;
   m.def("empty", empty, py::arg("shape"), dtype, device, "A tensor whose elements are whatever the memory held.");
@@ -38,5 +38,6 @@ void bind_create(py::module_& m) {
   m.def("stop_gradient", stop_gradient, py::arg("x"), "x as a constant: transforms do not look behind it.");
   m.def("_result_type", result_type, py::arg("a"), py::arg("b"));
 }
+static const Binding bound(bind_create);
 
 }  // namespace chainrule

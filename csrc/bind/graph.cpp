@@ -74,7 +74,7 @@ py::list trace(const std::vector<Tensor>& ys, const std::vector<Tensor>& leaves)
 
 }  // namespace
 
-void bind_graph(py::module_& m) {
+static void bind_graph(py::module_& m) {
   m.def("_begin_recording", [](bool keep) { scopes.push_back(std::make_unique<Recording>(keep)); },
         py::arg("keep_values") = false);
   m.def("_end_recording", [] { scopes.pop_back(); });
@@ -89,5 +89,6 @@ void bind_graph(py::module_& m) {
   m.def("_resume_recording", resume_recording, py::arg("depth"));
   m.def("_trace", trace, py::arg("ys"), py::arg("leaves"));
 }
+static const Binding bound(bind_graph);
 
 }  // namespace chainrule

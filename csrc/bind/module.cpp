@@ -1,4 +1,4 @@
-// The module `_core`: errors, and the parts that the other files of this folder bind.
+// The module `_core`: errors, and what the other files of this folder plug in.
 #include "bind/casters.h"
 #include "core/kernels.h"
 #include "cpu/parallel.h"
@@ -6,13 +6,6 @@
 namespace chainrule {
 
 void bind_tensor(py::module_& m);
-void bind_create(py::module_& m);
-void bind_graph(py::module_& m);
-void bind_pointwise(py::module_& m);
-void bind_views(py::module_& m);
-void bind_reduce(py::module_& m);
-void bind_random(py::module_& m);
-void bind_runtime(py::module_& m);
 
 namespace {
 
@@ -57,12 +50,6 @@ PYBIND11_MODULE(_core, m) {
       if (p) std::rethrow_exception(p);
     } catch (const std::runtime_error&) { set_python_error(); }
   });
-  bind_tensor(m);
-  bind_create(m);
-  bind_graph(m);
-  bind_pointwise(m);
-  bind_views(m);
-  bind_reduce(m);
-  bind_random(m);
-  bind_runtime(m);
+  bind_tensor(m);                                            // first: the others take types and tensors as defaults
+  for (auto bind : Binding::all()) bind(m);
 }

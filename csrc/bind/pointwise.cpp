@@ -4,7 +4,7 @@
 
 namespace chainrule {
 
-void bind_pointwise(py::module_& m) {
+static void bind_pointwise(py::module_& m) {
   const auto a = py::arg("a"), b = py::arg("b"), x = py::arg("x");
   m.def("add", add, a, b, "a + b");
   m.def("subtract", subtract, a, b, "a - b");
@@ -35,5 +35,6 @@ void bind_pointwise(py::module_& m) {
   m.def("cos", cos, x, "cos x.\n\nUnits  radians");
   m.def("tanh", tanh, x, "(eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)   Book: §5.3, (5.17)");
 }
+static const Binding bound(bind_pointwise);
 
 }  // namespace chainrule

@@ -12,7 +12,7 @@ Tensor bound(const Shape& shape, uint64_t seed, uint64_t stream, uint64_t positi
 
 }  // namespace
 
-void bind_random(py::module_& m) {
+static void bind_random(py::module_& m) {
   const auto shape = py::arg("shape"), seed = py::arg("seed"), stream = py::arg("stream"), position = py::arg("position");
   const auto dtype = py::arg("dtype") = DType::float32;
   const auto device = py::arg("device") = Device::cpu;
@@ -37,5 +37,6 @@ void bind_random(py::module_& m) {
         py::arg("beta2") = 0.999, py::arg("eps") = 1e-8, py::arg("weight_decay") = 0.0, py::arg("decoupled") = false,
         py::arg("step") = 1, "One step of ADAM, in place; `step` counts from 1.   Book: §4.3, Algorithm 4.2");
 }
+static const Binding bound(bind_random);
 
 }  // namespace chainrule

@@ -4,9 +4,10 @@
 
 namespace chainrule {
 
-void bind_reduce(py::module_& m) {
+static void bind_reduce(py::module_& m) {
   m.def("sum", sum, py::arg("x"), py::arg("axis") = py::none(), py::arg("keepdims") = false,
         "Σ x over the given axes (all when None).");
 }
+static const Binding bound(bind_reduce);
 
 }  // namespace chainrule

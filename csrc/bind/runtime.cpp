@@ -24,7 +24,7 @@ py::dict as_dict(const MemoryStatistics& s) {
 
 }  // namespace
 
-void bind_runtime(py::module_& m) {
+static void bind_runtime(py::module_& m) {
   unlock_interpreter = unlock;
   lock_interpreter = lock;
   m.def("instruction_set", [] { return simd().name; },
@@ -46,5 +46,6 @@ void bind_runtime(py::module_& m) {
   m.def("debug_nans", [](bool on) { const bool before = debug_nans; debug_nans = on; return before; },
         py::arg("on") = true, "Raise FloatingPointError at the first op that makes a NaN; returns the setting before.");
 }
+static const Binding bound(bind_runtime);
 
 }  // namespace chainrule

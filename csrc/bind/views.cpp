@@ -4,7 +4,7 @@
 
 namespace chainrule {
 
-void bind_views(py::module_& m) {
+static void bind_views(py::module_& m) {
   const auto x = py::arg("x");
   m.def("broadcast_to", broadcast_to, x, py::arg("shape"), "x repeated along new axes and axes of size 1, without a copy.");
   m.def("reshape", reshape, x, py::arg("shape"), "The elements of x in row-major order in another shape; one size may be -1.");
@@ -15,5 +15,6 @@ void bind_views(py::module_& m) {
   m.def("concat", concat, py::arg("xs"), py::arg("axis") = 0, "The tensors one after another along an axis.");
   m.def("stack", stack, py::arg("xs"), py::arg("axis") = 0, "The tensors one after another along a new axis.");
 }
+static const Binding bound(bind_views);
 
 }  // namespace chainrule
