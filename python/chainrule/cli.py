@@ -10,6 +10,7 @@ import numpy as np
 import chainrule as cr
 
 from . import classify
+from .book import command as book
 
 DEFAULTS = {"data": "digits", "model": "lenet", "seed": 0}
 OPTIONS = {"batch_size": "--batch-size"}
@@ -117,7 +118,42 @@ def app():
         """Run the benchmarks of a checkout of the repository."""
         bench([*(names or []), *(["--list"] if show else [])])
 
+    gallery = Typer(rich_markup_mode=None, no_args_is_help=True,
+                    help="The book's figures, tables and worked numbers, made here and compared.")
+    commands.add_typer(gallery, name="book")
+    full = Option("--full", help="The training runs as long as the book's.")
+    pages = Option(help="Folder for the pictures and pages.")
+
+    @gallery.command("list")
+    def list_command(chapter: Annotated[str | None, Option(help="1 ... 8, A or B.")] = None):
+        """List the entries: id and title."""
+        book.show_list(chapter)
+
+    @gallery.command("run")
+    def run_command(ids: Annotated[list[str], Argument(help="Ids, as `list` prints them.")],
+                    out: Annotated[Path | None, pages] = None, whole: Annotated[bool, full] = False):
+        """Run entries and print their numbers beside the book's."""
+        agree(lambda: book.by_name(ids), out, whole)
+
+    @gallery.command("all")
+    def all_command(chapter: Annotated[str | None, Option(help="1 ... 8, A or B; all by default.")] = None,
+                    out: Annotated[Path, pages] = Path("book-pages"), whole: Annotated[bool, full] = False):
+        """Run a chapter or everything, and write the pages."""
+        agree(lambda: book.chosen(chapter), out, whole)
+
     return get_command(commands)
+
+
+def agree(choose, out, full):
+    """Run entries of the gallery; exit code 1 when a number is off."""
+    try:
+        entries = choose()
+    except (KeyError, ValueError) as error:
+        raise Refused(error.args[0]) from None
+    if out is not None:
+        check_folder(out, "--out")
+    if not book.run(entries, out, full):
+        raise RuntimeError("book: some numbers are off; their rows are marked ✗")
 
 
 def train(given, folder, resume, device):
@@ -181,7 +217,7 @@ def check_device(device):
         raise Refused(f"--device cuda: {cr.cuda.why()}")
 
 
-def check_folder(folder):
+def check_folder(folder, option="--save"):
     """Can files be made there? Asked before minutes of training, not after."""
     probe = folder / f".{os.getpid()}.probe"
     try:
@@ -189,7 +225,7 @@ def check_folder(folder):
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Refused(f"--save {folder}: cannot write there: {error.strerror}") from None
+        raise Refused(f"{option} {folder}: cannot write there: {error.strerror}") from None
 
 
 def predict(picture, index, folder):

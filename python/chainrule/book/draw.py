@@ -1,0 +1,64 @@
+"""How pictures of the gallery look: panels without a window system, one set of colours, units on the axes."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#b83280", "#6b46c1", "#b7791f", "#2c7a7b", "#4a5568")
+
+
+def panels(columns: int = 1, rows: int = 1, *, width: float = 4.6, height: float = 3.6,
+           **options: Any) -> Any:
+    """(figure, axes): a matplotlib Figure, and one Axes or an array of them, as `Figure.subplots`."""
+    try:
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ModuleNotFoundError("book: pictures need matplotlib: pip install 'chainrule[plot]'") from None
+    style = {"axes.prop_cycle": mpl.cycler(color=COLOURS), "axes.spines.top": False,
+             "axes.spines.right": False, "axes.grid": False, "font.size": 9, "axes.titlesize": 10, "legend.frameon": False,
+             "legend.fontsize": 8, "lines.linewidth": 1.4}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def grid(x: tuple[float, float], y: tuple[float, float], n: int = 201) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of an n x n grid over a rectangle, for contours and surfaces."""
+    X, Y = np.meshgrid(np.linspace(*x, n), np.linspace(*y, n))
+    return X, Y
+
+
+def contours(axis: Any, f: Any, x: tuple[float, float], y: tuple[float, float], *, levels: Any = 20,
+             n: int = 201, log: bool = False, **options: Any) -> Any:
+    """Level curves of f(X, Y) on arrays; `log` spaces the levels by powers."""
+    X, Y = grid(x, y, n)
+    Z = np.asarray(f(X, Y))
+    if log and np.isscalar(levels):
+        low = max(Z.min(), Z.max() * 1e-6)
+        levels = np.geomspace(low, Z.max(), int(levels))
+    style = {"colors": "0.7", "linewidths": 0.6} if "cmap" not in options else {"linewidths": 0.8}
+    return axis.contour(X, Y, Z, levels=levels, **{**style, **options})
+
+
+def path(axis: Any, points: Any, label: str | None = None, **options: Any) -> None:
+    """The walk of an optimiser: its points joined, the first one marked."""
+    P = np.asarray(points)
+    line, = axis.plot(P[:, 0], P[:, 1], **{"marker": ".", "markersize": 3, "label": label, **options})
+    axis.plot(*P[0], "o", color=line.get_color(), markersize=5)
+
+
+def pictures(axes: Any, images: Any, titles: Any = None, cmap: str = "gray") -> None:
+    """One picture in each of the axes; images are (rows, columns) or (channels, rows, columns)."""
+    for i, axis in enumerate(np.ravel(axes)):
+        axis.set_axis_off()
+        if i >= len(images):
+            continue
+        image = np.asarray(images[i])
+        image = image.transpose(1, 2, 0) if image.ndim == 3 and image.shape[0] in (1, 3) else image
+        axis.imshow(image.squeeze(), cmap=cmap, interpolation="nearest")
+        if titles is not None:
+            axis.set_title(str(titles[i]), fontsize=8)
