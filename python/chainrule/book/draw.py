@@ -12,15 +12,16 @@ def panels(columns: int = 1, rows: int = 1, *, width: float = 4.6, height: float
            **options: Any) -> Any:
     """(figure, axes): a matplotlib Figure, and one Axes or an array of them, as `Figure.subplots`."""
     try:
-        import matplotlib as mpl
+        from cycler import cycler
+        from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise ModuleNotFoundError("book: pictures need matplotlib: pip install 'chainrule[plot]'") from None
-    style = {"axes.prop_cycle": mpl.cycler(color=COLOURS), "axes.spines.top": False,
-             "axes.spines.right": False, "axes.grid": False, "font.size": 9, "axes.titlesize": 10, "legend.frameon": False,
-             "legend.fontsize": 8, "lines.linewidth": 1.4}
-    with mpl.rc_context(style):
+    style: Any = {"axes.prop_cycle": cycler(color=COLOURS), "axes.spines.top": False, "font.size": 9,
+                  "axes.spines.right": False, "axes.titlesize": 10, "legend.frameon": False,
+                  "legend.fontsize": 8, "lines.linewidth": 1.4}
+    with rc_context(style):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
         return figure, figure.subplots(rows, columns, **options)
@@ -37,9 +38,9 @@ def contours(axis: Any, f: Any, x: tuple[float, float], y: tuple[float, float], 
     """Level curves of f(X, Y) on arrays; `log` spaces the levels by powers."""
     X, Y = grid(x, y, n)
     Z = np.asarray(f(X, Y))
-    if log and np.isscalar(levels):
+    if log and isinstance(levels, int):
         low = max(Z.min(), Z.max() * 1e-6)
-        levels = np.geomspace(low, Z.max(), int(levels))
+        levels = np.geomspace(low, Z.max(), levels)
     style = {"colors": "0.7", "linewidths": 0.6} if "cmap" not in options else {"linewidths": 0.8}
     return axis.contour(X, Y, Z, levels=levels, **{**style, **options})
 
