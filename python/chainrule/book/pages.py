@@ -49,7 +49,7 @@ def write(done: Iterable[tuple[Entry, Result | str]], out: Path) -> list[Path]:
 
 def _section(entry: Entry, result: Result | str, out: Path) -> str:
     parts = [f'<h2 id="{_escape(entry.name)}">{_escape(entry.title)}</h2>',
-             f'<p class="ids">{_escape(", ".join(entry.ids))}</p>']
+             f'<p class="ids">{_escape("; ".join(filter(None, [entry.source, ", ".join(entry.ids)])))}</p>']
     if entry.text:
         parts.append(f"<p>{_escape(entry.text)}</p>")
     if isinstance(result, str):

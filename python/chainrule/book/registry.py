@@ -30,7 +30,17 @@ class Entry:
 
     @property
     def title(self) -> str:
-        return (inspect.getdoc(self.function) or self.name).splitlines()[0]
+        return self._first_line()[0]
+
+    @property
+    def source(self) -> str:
+        """Where it stands in the book: "§4.5, Fig. 4.9"."""
+        return self._first_line()[1]
+
+    def _first_line(self) -> tuple[str, str]:
+        line = (inspect.getdoc(self.function) or self.name).splitlines()[0]
+        title, _, source = line.partition("Book:")
+        return title.strip(), source.strip()
 
     @property
     def text(self) -> str:
