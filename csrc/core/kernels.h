@@ -122,6 +122,14 @@ inline Unary nonzero{"nonzero"};                                         // x ->
 inline Slot<const Tensor&, bool, Tensor&> argsort{"argsort"};            // x (rows, n), descending -> the first k positions (rows, k)
 inline Slot<const Tensor&, const Tensor&, bool, Tensor&> searchsorted{"searchsorted"};  // sorted (rows, n), values (rows, m), right -> y
 
+// softmax along the middle axis of (outer, n, inner), row-major; a line of -∞ gives 0, its logarithm -∞
+inline Unary softmax{"softmax"}, log_softmax{"log_softmax"};
+// z (rows, K) against a class a row, with t = (1 - smoothing) e_class + smoothing / K; rows of the ignored class give 0
+inline Slot<const Tensor&, const Tensor&, double, const int64_t*, Tensor&> softmax_cross_entropy{
+    "softmax_cross_entropy"};                                            // z, classes, smoothing, ignored, y = -Σ t log softmax(z)
+inline Slot<const Tensor&, const Tensor&, const Tensor&, double, const int64_t*, Tensor&> softmax_cross_entropy_slope{
+    "softmax_cross_entropy_slope"};                                      // z, classes, d, ...; y = (softmax(z) - t) d
+
 // y = A x, A in compressed rows: indptr (rows + 1), indices and values (nnz), x (n, inner), y (rows, inner)
 inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&> csr_matmul{"csr_matmul"};
 

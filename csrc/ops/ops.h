@@ -7,5 +7,6 @@
 #include "ops/pointwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/softmax.h"
 #include "ops/update.h"
 #include "ops/views.h"

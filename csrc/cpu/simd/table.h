@@ -19,6 +19,8 @@ struct SimdTable {
   Tile<float> tile_f32;
   Tile<double> tile_f64;
   VectorFunction exp, expm1, log, tanh, sigmoid, erf;
+  float (*largest)(const float* x, int64_t n);
+  double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m); its terms into y, if there is one
 };
 
 }  // namespace chainrule

@@ -1,0 +1,153 @@
+// Softmax and cross entropy, a line at a time: the line stays in cache between its passes.
+#include <cmath>
+
+#include "core/kernels.h"
+#include "cpu/loops.h"
+#include "cpu/simd.h"
+
+namespace chainrule {
+namespace {
+
+float largest(const float* x, int64_t n) { return simd().largest(x, n); }
+double largest(const double* x, int64_t n) {
+  double m = -INFINITY;
+  for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+  return m;
+}
+double exp_minus(const float* x, float m, float* y, int64_t n) { return simd().exp_minus(x, m, y, n); }
+double exp_minus(const double* x, double m, double* y, int64_t n) {
+  double total = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const double e = std::exp(x[i] - m);
+    if (y) y[i] = e;
+    total += e;
+  }
+  return total;
+}
+
+// log Σ eˣ = m + log_sum. In a line of -∞ both are 0: then softmax is 0 and its logarithm x itself.
+template <class C> struct Norm { C m, log_sum, scale; };
+template <class C> Norm<C> norm_of(const C* x, C* exps, int64_t n) {
+  const C m = largest(x, n), shift = m == -INFINITY ? C(0) : m;
+  const double sum = exp_minus(x, shift, exps, n);
+  return {shift, sum == 0 ? C(0) : C(std::log(sum)), sum == 0 ? C(0) : C(1 / sum)};
+}
+template <class C> void softmax_line(const C* x, C* y, int64_t n) {
+  const C scale = norm_of(x, y, n).scale;
+  for (int64_t i = 0; i < n; i++) y[i] *= scale;
+}
+template <class C> void log_softmax_line(const C* x, C* y, int64_t n) {
+  const Norm<C> norm = norm_of<C>(x, nullptr, n);
+  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - norm.m) - norm.log_sum;
+}
+
+// line(x, y, n) along the middle axis of (outer, n, inner). Lines that are not contiguous, or not in the type of
+// computation, go through a buffer, 16 neighbours together so that whole cache lines are read.
+template <class Line> void each_line(const Tensor& x, Tensor& y, Line&& line) {
+  const int64_t n = x.dim(1), inner = x.dim(2), side = std::min<int64_t>(inner, 16), groups = side ? (inner + side - 1) / side : 0;
+  if (x.size() == 0) return;
+  each_float(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    using C = compute_t<T>;
+    const T* px = x.data<T>();
+    T* py = y.data<T>();
+    parallel_for(x.dim(0) * groups, std::max<int64_t>(1, grain / (4 * n * side)), [&](int64_t begin, int64_t end) {
+      if constexpr (std::is_same_v<T, C>)
+        if (inner == 1) {
+          for (int64_t r = begin; r < end; r++) line(px + r * n, py + r * n, n);
+          return;
+        }
+      std::vector<C> buffer(size_t(n * side));
+      for (int64_t g = begin; g < end; g++) {
+        const int64_t first = g % groups * side, m = std::min(side, inner - first), at = g / groups * n * inner + first;
+        C* b = buffer.data();
+        for (int64_t i = 0; i < n; i++)
+          for (int64_t k = 0; k < m; k++) b[k * n + i] = C(px[at + i * inner + k]);
+        for (int64_t k = 0; k < m; k++) line(b + k * n, b + k * n, n);
+        for (int64_t i = 0; i < n; i++)
+          for (int64_t k = 0; k < m; k++) py[at + i * inner + k] = T(b[k * n + i]);
+      }
+    });
+  });
+}
+void softmax(const Tensor& x, Tensor& y) {
+  each_line(x, y, [](const auto* x, auto* y, int64_t n) { softmax_line(x, y, n); });
+}
+void log_softmax(const Tensor& x, Tensor& y) {
+  each_line(x, y, [](const auto* x, auto* y, int64_t n) { log_softmax_line(x, y, n); });
+}
+
+// ---- cross entropy of z (rows, K) and a class a row
+void check_classes(const Tensor& classes, int64_t K, const int64_t* ignored) {
+  const int64_t* c = classes.data<int64_t>();
+  for (int64_t r = 0; r < classes.size(); r++)
+    require<IndexError>((c[r] >= 0 && c[r] < K) || (ignored && c[r] == *ignored), "softmax_cross_entropy", "y holds class ", c[r],
+                        ", needs 0 <= y < ", K);
+}
+
+// row(r, z, buffer) with the scores of row r in the type of computation; the buffer that holds them, if they are no view.
+template <class T, class Row> void each_score_row(const Tensor& z, int64_t rows, Row&& row) {
+  using C = compute_t<T>;
+  const int64_t K = z.dim(-1);
+  const T* pz = z.data<T>();
+  parallel_for(rows, std::max<int64_t>(1, grain / (4 * std::max<int64_t>(K, 1))), [&](int64_t begin, int64_t end) {
+    std::vector<C> buffer(std::is_same_v<T, C> ? 0 : size_t(K));
+    for (int64_t r = begin; r < end; r++) {
+      if constexpr (std::is_same_v<T, C>) row(r, pz + r * K, static_cast<C*>(nullptr));
+      else {
+        for (int64_t k = 0; k < K; k++) buffer[size_t(k)] = C(pz[r * K + k]);
+        row(r, static_cast<const C*>(buffer.data()), buffer.data());
+      }
+    }
+  });
+}
+
+void cross_entropy(const Tensor& z, const Tensor& classes, double smoothing, const int64_t* ignored, Tensor& y) {
+  const int64_t K = z.dim(-1);
+  check_classes(classes, K, ignored);
+  const int64_t* c = classes.data<int64_t>();
+  each_float(z.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    using C = compute_t<T>;
+    T* py = y.data<T>();
+    each_score_row<T>(z, y.size(), [&](int64_t r, const C* row, C*) {
+      if (ignored && c[r] == *ignored) { py[r] = T(C(0)); return; }
+      const Norm<C> norm = norm_of<C>(row, nullptr, K);
+      C loss = norm.log_sum - (row[c[r]] - norm.m);
+      if (smoothing > 0) {
+        double sum = 0;
+        for (int64_t k = 0; k < K; k++) sum += double(row[k] - norm.m);
+        loss = C(1 - smoothing) * loss + C(smoothing) * (norm.log_sum - C(sum / double(K)));
+      }
+      py[r] = T(loss);
+    });
+  });
+}
+
+void cross_entropy_slope(const Tensor& z, const Tensor& classes, const Tensor& d, double smoothing, const int64_t* ignored,
+                         Tensor& g) {
+  const int64_t* c = classes.data<int64_t>();
+  const int64_t K = z.dim(-1);
+  each_float(z.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    using C = compute_t<T>;
+    const T* pd = d.data<T>();
+    T* pg = g.data<T>();
+    each_score_row<T>(z, classes.size(), [&](int64_t r, const C* row, C* exps) {
+      T* out = pg + r * K;
+      if (ignored && c[r] == *ignored) { std::fill_n(out, K, T(C(0))); return; }
+      if constexpr (std::is_same_v<T, C>) exps = out;
+      const C weight = C(pd[r]), off = C(smoothing / double(K)), on = C(1 - smoothing);
+      const C scale = norm_of(row, exps, K).scale, hit = exps[c[r]];
+      for (int64_t k = 0; k < K; k++) out[k] = T((exps[k] * scale - off) * weight);
+      out[c[r]] = T((hit * scale - off - on) * weight);
+    });
+  });
+}
+
+const Fill filled[] = {{kernel::softmax, Device::cpu, softmax}, {kernel::log_softmax, Device::cpu, log_softmax}};
+const Fill loss_filled(kernel::softmax_cross_entropy, Device::cpu, cross_entropy);
+const Fill slope_filled(kernel::softmax_cross_entropy_slope, Device::cpu, cross_entropy_slope);
+
+}  // namespace
+}  // namespace chainrule
