@@ -275,6 +275,26 @@ def test_checkpoint_changes_memory_and_nothing_else():
     close(*twice, 1e-12)
 
 
+def test_checkpoint_of_several_results_recomputes_once():
+    calls = []
+
+    def both(x):
+        calls.append(1)
+        return {"sin": cr.sin(x), "wide": cr.exp(x).astype(cr.float64), "cos": cr.cos(x)}
+
+    def loss(f):
+        def g(x):
+            y = f(x)
+            return cr.sum(y["sin"] * y["cos"] + y["wide"].astype(cr.float32))
+        return g
+
+    x = cr.tensor([0.3, -0.4])
+    plain = cr.grad(loss(both))(x)
+    calls.clear()
+    close(cr.grad(loss(cr.checkpoint(both)))(x), plain, 1e-6)
+    assert len(calls) == 3                                    # forward, and once for each of the two types
+
+
 def test_stop_gradient_is_a_constant():
     close(cr.grad(lambda x: cr.sum(x * cr.stop_gradient(x)))(t(3.0, 4.0)), [3, 4])
     close(cr.jvp(lambda x: cr.stop_gradient(x) * 1.0, t(3.0), t(1.0))[1], 0)
@@ -291,7 +311,44 @@ def test_a_rule_of_ones_own_is_used_and_differentiated():
         cr.jvp(one_way, t(2.0), t(1.0))
 
 
+def test_a_rule_may_have_several_results():
+    """(r, φ) of a point: the rules of the plane's polar coordinates, against the same written in ops."""
+    def plain(x, y):
+        return cr.power(x * x + y * y, 0.5), cr.log(x * y)
+
+    def pull(d, out, x, y):
+        (dr, dp), (r, _) = d, out
+        return dr * x / r + dp / x, dr * y / r + dp / y
+
+    def push(v, out, x, y):
+        (dx, dy), (r, _) = v, out
+        return (x * dx + y * dy) / r, dx / x + dy / y
+
+    own = cr.custom_rule(plain, pull=pull, push=push)
+    x = (t(0.6, 1.5), t(0.8, 0.2))
+    for f, g in ((own, plain), (lambda x, y: own(x, y)[1], lambda x, y: plain(x, y)[1])):
+        v, u = (t(1.0, -2.0), t(0.3, 0.4)), tuple(t(0.7, 0.1) for _ in range(2)) if f is own else t(0.7, 0.1)
+        for a, b in zip(cr.tree.leaves((cr.jvp(f, x, v), cr.vjp(f, x, u))),
+                        cr.tree.leaves((cr.jvp(g, x, v), cr.vjp(g, x, u))), strict=True):
+            close(a, b, 1e-14)
+
+    def curvature(f):
+        return cr.hvp(lambda x, y: cr.sum(f(x, y)[0] ** 3 * f(x, y)[1]), x, x[::-1])
+    for a, b in zip(curvature(own), curvature(plain), strict=True):
+        close(a, b, 1e-12)
+
+
 # ---- what is refused
+def test_a_rule_that_gives_the_wrong_shapes_is_named():
+    f = cr.custom_rule(lambda x: (x, cr.sum(x)), pull=lambda d, y, x: d[0][:1], push=lambda v, y, x: v[0])
+    with pytest.raises(cr.ShapeError, match=r"pull rule gave shapes \[\(1,\)\], the inputs have \[\(2,\)\]"):
+        cr.grad(lambda x: f(x)[1])(t(1.0, 2.0))
+    with pytest.raises(cr.ShapeError, match="custom_rule: the push rule gave"):
+        cr.jvp(f, t(1.0, 2.0), t(1.0, 0.0))
+    with pytest.raises(TypeError, match="results must be floating and of one type, got float64, int64"):
+        cr.custom_rule(lambda x: (x, cr.arange(2)))(t(1.0))
+
+
 @pytest.mark.parametrize("call, text", [
     (lambda x: cr.grad(lambda x: x)(x), "grad: the function must return one number"),
     (lambda x: cr.grad(lambda x: 3)(x), "grad: the function must return one number"),

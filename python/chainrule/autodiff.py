@@ -1,14 +1,15 @@
 """Differentiation as functions of functions.   Book: §4.4
 
-The graph is recorded by the ops while a transform runs the user's function (csrc/core/graph.h); here the trees of
-arguments are turned into fresh leaves, one of the two walks is started, and the results go back into trees.
-Leaves are new for each transform and lead back to the outer ones, so nested derivatives cannot be confused.
+The graph is recorded by the ops while a transform runs the user's function (csrc/core/graph.h); here the
+trees of arguments are turned into fresh leaves, one of the two walks is started, and the results go back into
+trees. Leaves are new for each transform and lead back to the outer ones, so nested derivatives cannot be confused.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
+from itertools import accumulate
 from typing import Any
 
 from . import _core, tree
@@ -80,7 +81,9 @@ def _at(f: Callable, args: tuple, kwargs: dict, argnums: int | tuple[int, ...]) 
 
 
 def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
-    """x -> (f(x), ∇f(x)) for a function with one number as its value, by backward mode.   Book: §4.4, (4.30)-(4.32)
+    """x -> (f(x), ∇f(x)) for a function with one number as its value, by backward mode.
+
+    Book: §4.4, (4.30)-(4.32)
 
     The gradient has the structure of the argument; for a module it is a dict {dotted parameter name: tensor}.
     With `has_aux`, f returns (value, anything) and the result is ((value, anything), gradient).
@@ -143,7 +146,9 @@ def jvp(f: Callable, x: Any, v: Any) -> tuple[Any, Any]:
 
 
 def vjp(f: Callable, x: Any, u: Any) -> tuple[Any, Any]:
-    """(f(x), Jᵀ u): the adjoint of f's derivative at x applied to u, by backward mode.   Book: §4.4, (4.31)-(4.32)
+    """(f(x), Jᵀ u): the adjoint of f's derivative at x applied to u, by backward mode.
+
+    Book: §4.4, (4.31)-(4.32)
 
     `x` is one argument, or a tuple for a function of several; `u` has the structure of f(x).
     """
@@ -204,8 +209,8 @@ def hessian(f: Callable) -> Callable:
 def checkpoint(f: Callable) -> Callable:
     """f, recomputed in the backward walk instead of remembered: memory for time.
 
-    Random streams among the arguments draw the same numbers again. Tensors that f closes over are constants to it:
-    pass what is to be differentiated as an argument.
+    Random streams among the arguments draw the same numbers again. Tensors that f closes over are constants
+    to it: pass what is to be differentiated as an argument.
     """
     @wraps(f)
     def run(*args: Any) -> Any:
@@ -229,17 +234,21 @@ def checkpoint(f: Callable) -> Callable:
 
         ys = tree.leaves(out)
 
-        def push(k: int, i: int, d: Tensor, _: Tensor) -> Tensor:
-            tangents = [d if j == i else _core.zeros(x.shape, x.dtype, x.device) for j, x in enumerate(old)]
-            return tree.leaves(jvp(again, old, tangents)[1])[k]
+        def push(of: list[int], i: int, d: Tensor, _: list) -> list:
+            tangents = [d if j == i else _zeros(x) for j, x in enumerate(old)]
+            pushed = tree.leaves(jvp(again, old, tangents)[1])
+            return [pushed[k] for k in of]
 
-        def pull_all(k: int, d: Tensor, _: Tensor) -> list:
-            seeds = [d if j == k else _core.zeros(y.shape, y.dtype, y.device) for j, y in enumerate(ys)]
+        def pull(of: list[int], ds: list, _: list) -> list:
+            seeds = [ds[of.index(k)] if k in of else _zeros(y) for k, y in enumerate(ys)]
             return _Run(again, old).pull(seeds)
 
-        linked = [_core._custom("checkpoint", y, old, partial(push, k), partial(pull_all, k))
-                  for k, y in enumerate(ys)]
-        return tree.replace(out, {id(y): z for y, z in zip(ys, linked, strict=True)})
+        linked = {}
+        for dtype in {y.dtype for y in ys}:
+            of = [k for k, y in enumerate(ys) if y.dtype == dtype]
+            results = _linked("checkpoint", [ys[k] for k in of], old, partial(push, of), partial(pull, of))
+            linked.update({id(ys[k]): z for k, z in zip(of, results, strict=True)})
+        return tree.replace(out, linked)
 
     return run
 
@@ -274,39 +283,86 @@ def _paused() -> Iterator[None]:
 def custom_rule(f: Callable, pull: Callable | None = None, push: Callable | None = None) -> Callable:
     """f with a derivative of its own: pull(d, y, *x) -> Jᵀ d, one tensor per input, push(v, y, *x) -> J v.
 
-    `x` are the tensors f was given, `y = f(*x)`, `v` a tuple of tangents. The rules are written in ops, so they can be
-    differentiated again; a rule that is not given raises when its mode is used.
+    `x` are the tensors f was given, `y = f(*x)`, `v` a tuple of tangents; where f returns several tensors,
+    y, d and J v are tuples as well. The rules are written in ops, so they can be differentiated again; a rule
+    that is not given raises when its mode is used.
+    Errors  TypeError unless f takes tensors and returns a tensor or a tuple of floating tensors of one type
     """
     @wraps(f)
-    def run(*x: Tensor) -> Tensor:
+    def run(*x: Tensor) -> Any:
         if not all(type(v) is Tensor for v in x):
             raise TypeError("custom_rule: the function takes tensors only; bind other arguments beforehand")
         with _paused():
             y = f(*[_core.stop_gradient(v) for v in x])
-        if type(y) is not Tensor:
-            raise TypeError(f"custom_rule: the function must return one tensor, got {type(y).__name__}")
+        several = type(y) is tuple
+        ys = list(y) if several else [y]
+        if not ys or not all(type(v) is Tensor for v in ys):
+            raise TypeError("custom_rule: the function must return a tensor or a tuple of tensors, got "
+                            f"{type(y).__name__}")
+        if several and (len({v.dtype for v in ys}) > 1 or not ys[0].dtype.is_floating):
+            raise TypeError("custom_rule: several results must be floating and of one type, got "
+                            f"{', '.join(v.dtype.name for v in ys)}")
 
-        def push_one(i: int, d: Tensor, y: Tensor) -> Tensor:
+        def bare(values: list) -> Any:
+            return tuple(values) if several else values[0]
+
+        def push_one(i: int, d: Tensor, ys: list) -> list:
             if push is None:
                 raise RuntimeError("custom_rule: no push rule was given, forward mode is not available")
-            v = tuple(d if j == i else _core.zeros(t.shape, t.dtype, t.device) for j, t in enumerate(x))
-            return push(v, y, *x)
+            pushed = push(tuple(d if j == i else _zeros(t) for j, t in enumerate(x)), bare(ys), *x)
+            return _listed("push", pushed, ys, "results")
 
-        def pull_all(d: Tensor, y: Tensor) -> list:
+        def pull_all(ds: list, ys: list) -> list:
             if pull is None:
                 raise RuntimeError("custom_rule: no pull rule was given, backward mode is not available")
-            pulled = pull(d, y, *x)
-            return [pulled] if type(pulled) is Tensor else list(pulled)
+            return _listed("pull", pull(bare(ds), bare(ys), *x), x, "inputs")
 
-        return _core._custom("custom", y, list(x), push_one, pull_all)
+        return bare(_linked("custom", ys, list(x), push_one, pull_all))
 
     return run
+
+
+def _listed(rule: str, given: Any, wanted: Any, what: str) -> list:
+    """What a rule gave, a tensor for each that is wanted."""
+    found = [given] if type(given) is Tensor else list(given)
+    if [d.shape for d in found] != [t.shape for t in wanted]:
+        raise _core.ShapeError(f"custom_rule: the {rule} rule gave shapes {[d.shape for d in found]}, "
+                               f"the {what} have {[t.shape for t in wanted]}")
+    return found
+
+
+def _zeros(x: Tensor) -> Tensor:
+    return _core.zeros(x.shape, x.dtype, x.device)
+
+
+def _linked(op: str, ys: list, xs: list, push: Callable, pull: Callable) -> list:
+    """ys as the results of one op on xs: push(i, d, ys) from input i to all ys, pull(ds, ys) to all xs.
+
+    A node has one result. Several, of one type, are views of a row in which they lie one after another.
+    """
+    if _core._recording() == 0 or not any(x.recorded for x in xs):
+        return ys
+    if len(ys) == 1:
+        return [_core._custom(op, ys[0], xs, lambda i, d, y: push(i, d, [y])[0], lambda d, y: pull([d], [y]))]
+    ends = list(accumulate(y.size for y in ys))
+    shapes = [y.shape for y in ys]
+
+    def joined(parts: list) -> Tensor:
+        return _core.concat([_core.reshape(p, (-1,)) for p in parts])
+
+    def parts(row: Tensor) -> list:
+        pieces = zip([0, *ends], ends, shapes, strict=False)
+        return [_core.reshape(row[begin:end], shape) for begin, end, shape in pieces]
+
+    return parts(_core._custom(op, joined(ys), xs, lambda i, d, row: joined(push(i, d, parts(row))),
+                               lambda d, row: pull(parts(d), parts(row))))
 
 
 def vmap(f: Callable, in_axes: int | None | tuple = 0, out_axes: int = 0) -> Callable:
     """f over a batch: applied to each slice along `in_axes` and stacked along `out_axes`.
 
-    `in_axes` is one axis for all arguments or a tuple with one entry each; None hands an argument to every call.
+    `in_axes` is one axis for all arguments or a tuple with one entry each; None hands an argument to every
+    call.
     Most ops take leading axes as batch axes already and need no vmap.
     Cost  one call of f per slice
     """
@@ -315,7 +371,8 @@ def vmap(f: Callable, in_axes: int | None | tuple = 0, out_axes: int = 0) -> Cal
         axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ValueError(f"vmap: in_axes has {len(axes)} entries for {len(args)} arguments")
-        sizes = {x.shape[a] for arg, a in zip(args, axes, strict=True) if a is not None for x in tree.leaves(arg, tree.is_tensor)}
+        sizes = {x.shape[a] for arg, a in zip(args, axes, strict=True) if a is not None
+                 for x in tree.leaves(arg, tree.is_tensor)}
         if len(sizes) != 1:
             raise _core.ShapeError(f"vmap: the mapped axes have sizes {sorted(sizes)}, need one size")
         n = sizes.pop()
@@ -323,7 +380,9 @@ def vmap(f: Callable, in_axes: int | None | tuple = 0, out_axes: int = 0) -> Cal
             raise _core.ShapeError("vmap: the mapped axis is empty")
 
         def part(arg: Any, axis: int | None, i: int) -> Any:
-            return arg if axis is None else tree.map(lambda x: _core.select(x, axis, i), arg, is_leaf=tree.is_tensor)
+            if axis is None:
+                return arg
+            return tree.map(lambda x: _core.select(x, axis, i), arg, is_leaf=tree.is_tensor)
 
         outs = [f(*[part(arg, a, i) for arg, a in zip(args, axes, strict=True)]) for i in range(n)]
         return tree.map(lambda *ys: _core.stack(list(ys), out_axes), *outs, is_leaf=tree.is_tensor)
