@@ -1,1 +1,1 @@
-"""Time, arithmetic and bytes of the library's work, against what cannot be avoided."""
+"""Time, arithmetic and bytes of the library's work, beside its peers and the machine's ceilings."""

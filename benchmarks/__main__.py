@@ -1,24 +1,83 @@
-"""Run the benchmarks: `python -m benchmarks [--list] [NAME ...]`; each file here but the harness is one."""
-import runpy
+"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with a function `cases`."""
+from __future__ import annotations
+
+import argparse
+import importlib
 import sys
 from pathlib import Path
 
-NOT_A_BENCHMARK = {"__init__", "__main__", "harness"}
+NOT_A_FAMILY = {"__init__", "__main__", "harness", "peers", "report"}
 
 
-def main(arguments):
-    files = Path(__file__).parent.glob("*.py")
-    names = sorted(path.stem for path in files if path.stem not in NOT_A_BENCHMARK)
-    wanted = [name for name in arguments if name != "--list"]
-    unknown = [name for name in wanted if name not in names]
-    if unknown:
-        print(f"benchmarks: no '{unknown[0]}'; there are: {', '.join(names) or 'none yet'}", file=sys.stderr)
-        return 2
-    for name in wanted or names:
-        print(name, flush=True)
-        if "--list" not in arguments:
-            runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+def families() -> list[str]:
+    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in NOT_A_FAMILY)
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="FAMILY",
+                        help="families, or parts of a workload's name; all by default")
+    parser.add_argument("--list", action="store_true", help="only list the families")
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes, one short turn: does it work?")
+    parser.add_argument("--peers", default="all",
+                        help="none, or some of numpy,torch,torch-channels-last,torch-compile,jax,onnxruntime")
+    parser.add_argument("--out", action="append", type=Path, default=[], metavar="FILE",
+                        help="write results.json, .md or .png; may be given several times")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="set beside an older run")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    given, known = options(arguments), families()
+    if given.list:
+        print("\n".join(known))
+        return 0
+    import chainrule as cr
+
+    from . import harness, report
+    from .peers import NAMES, Peers
+
+    few = tuple(filter(None, given.peers.replace("none", "").split(",")))
+    wanted = NAMES if given.peers == "all" else few
+    if unknown := [name for name in wanted if name not in NAMES]:
+        return refuse(f"--peers: no {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if bad := [str(path) for path in given.out if path.suffix not in (".json", ".md", ".png")]:
+        return refuse(f"--out: {bad[0]} must end in .json, .md or .png")
+    try:
+        old = report.load(given.compare) if given.compare else []
+    except (OSError, ValueError) as error:
+        return refuse(str(error))
+    least = 0.0 if given.tiny else harness.SPENT
+    peers, ceilings, rows = Peers(wanted), harness.ceilings(least), []
+    about = report.machine(ceilings, peers.versions())
+    for family in known:
+        parts = [name for name in given.names if name != family] if family not in given.names else []
+        if given.names and family not in given.names and not parts:
+            continue
+        shown = False
+        for case in importlib.import_module(f".{family}", __package__).cases(peers, cr.Rng(0), given.tiny):
+            if parts and not any(part in case.name for part in parts):
+                continue
+            if not shown:
+                print(f"-- {family}", flush=True)
+                shown = True
+            rows.append(harness.measure(family, case, ceilings, least))
+            print(report.line(rows[-1]), flush=True)
+    if not rows:
+        return refuse(f"no family or workload matches {' '.join(given.names)}; families: {', '.join(known)}")
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    print(f"geometric mean of the ratios to the best peer of each row: {report.geometric_mean(rows):.2f}")
+    if old:
+        print(report.compare(rows, old))
+    for path in given.out:
+        report.save(rows, about, path)
+        print(f"wrote {path}")
     return 0
+
+
+def refuse(message: str) -> int:
+    print(f"benchmarks: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,30 +1,69 @@
-"""Elementwise ops and sums on 4 million float32: the share is of what a plain copy reaches."""
+"""Elementwise ops and sums over 4 million numbers: bound by memory; two small ones by the call."""
 import chainrule as cr
 import numpy as np
 
-from benchmarks import harness
+from .harness import Case
 
 
-def main():
-    harness.header()
-    roof = harness.copy_speed()
-    rng = cr.Rng(0)
-    a, b = cr.normal((1 << 22,), rng=rng), cr.normal((1 << 22,), rng=rng)
+def cases(peers, rng, tiny):
+    rows = 64 if tiny else 2048
+    a, b = cr.normal((rows, 2048), rng=rng), cr.normal((rows, 2048), rng=rng)
     x, y = a.numpy(), b.numpy()
-    cases = {
-        "add": (lambda: a + b, lambda: x + y, 3),
-        "multiply by a number": (lambda: a * 2.0, lambda: x * np.float32(2), 2),
-        "exp": (lambda: cr.exp(a), lambda: np.exp(x), 2),
-        "tanh": (lambda: cr.tanh(a), lambda: np.tanh(x), 2),
-        "sum": (lambda: cr.sum(a), lambda: np.sum(x), 1),
-        "sum of columns": (lambda: cr.sum(a.reshape(2048, 2048), 0), lambda: np.sum(x.reshape(2048, 2048), 0), 1),
+    s, t = (peers.torch.from_numpy(v) for v in (x, y)) if peers.torch else (None, None)
+    torch = peers.torch
+    work = {                                                 # ours, NumPy's, PyTorch's, passes over memory
+        "add": (lambda: a + b, lambda: x + y, lambda: s + t, 3),
+        "exp": (lambda: cr.exp(a), lambda: np.exp(x), lambda: torch.exp(s), 2),
+        "tanh": (lambda: cr.tanh(a), lambda: np.tanh(x), lambda: torch.tanh(s), 2),
+        "gelu": (lambda: cr.gelu(a), None, lambda: torch.nn.functional.gelu(s), 2),
+        "sum of all": (lambda: cr.sum(a), lambda: x.sum(), lambda: s.sum(), 1),
+        "sum of rows": (lambda: cr.sum(a, 1), lambda: x.sum(1), lambda: s.sum(1), 1),
+        "sum of columns": (lambda: cr.sum(a, 0), lambda: x.sum(0), lambda: s.sum(0), 1),
     }
-    for name, (ours, theirs, passes) in cases.items():
-        times = harness.measure({"chainrule": ours, "numpy": theirs})
-        harness.row(name, times, moved=passes * a.nbytes, roof=roof)
-    s, t = cr.ones(8), np.ones(8, np.float32)
-    harness.row("add, 8 elements", harness.measure({"chainrule": lambda: s + s, "numpy": lambda: t + t}), moved=96)
+    for name, (ours, numpy, theirs, passes) in work.items():
+        yield Case(f"{name} {rows}x2048", ours, pick(peers, numpy=numpy, torch=theirs),
+                   moved=passes * a.nbytes)
+    yield gelu_both_ways(peers, a, s)
+    yield small(peers)
+    yield chain(peers)
 
 
-if __name__ == "__main__":
-    main()
+def pick(peers, **work):
+    """Those peers that take part."""
+    return {name: f for name, f in work.items() if f is not None and getattr(peers, name) is not None}
+
+
+def gelu_both_ways(peers, a, s):
+    step = cr.value_and_grad(lambda v: cr.sum(cr.gelu(v)))
+
+    def torch_step():
+        leaf = s.detach().requires_grad_(True)
+        peers.torch.nn.functional.gelu(leaf).sum().backward()
+        return leaf.grad
+    return Case(f"gelu {a.shape[0]}x2048, forward + backward", lambda: step(a), pick(peers, torch=torch_step),
+                moved=4 * a.nbytes)
+
+
+def small(peers):
+    a, b = cr.ones(8), cr.ones(8)
+    x, y = np.ones(8, np.float32), np.ones(8, np.float32)
+    s, t = (peers.torch.ones(8), peers.torch.ones(8)) if peers.torch else (None, None)
+    return Case("add of 8 numbers", lambda: a + b, pick(peers, numpy=lambda: x + y, torch=lambda: s + t))
+
+
+def chain(peers):
+    """value_and_grad of 100 additions in a row: what recording and walking a node costs."""
+    x = cr.ones(())
+
+    def f(v):
+        y = v
+        for _ in range(100):
+            y = y + v
+        return y
+    step = cr.value_and_grad(f)
+
+    def torch_step():
+        leaf = peers.torch.ones((), requires_grad=True)
+        f(leaf).backward()
+        return leaf.grad
+    return Case("value_and_grad of 100 adds", lambda: step(x), pick(peers, torch=torch_step))

@@ -1,6 +1,7 @@
 // Memory, threads, devices, debugging.
 #include "bind/casters.h"
 #include "core/kernels.h"
+#include "cpu/ceiling.h"
 #include "cpu/parallel.h"
 #include "cpu/simd.h"
 #include "ops/ops.h"
@@ -34,6 +35,9 @@ static void bind_runtime(py::module_& m) {
         "Units  bytes");
   m.def("reset_peak", reset_peak, "Start the count of `memory()['peak']` again from what is in use now.");
   m.def("empty_cache", empty_cache, "Give the blocks kept for reuse back to the system.");
+  m.def("_run_multiply_adds", run_multiply_adds, py::arg("rounds"));
+  m.def("_triad", [](const Tensor& b, const Tensor& c, float s, Tensor a) { triad(b, c, s, a); },
+        py::arg("b"), py::arg("c"), py::arg("s"), py::arg("a"));
   m.def("num_threads", num_threads, "How many threads kernels run on (CHAINRULE_NUM_THREADS, else the cores given).");
   m.def("set_num_threads", set_num_threads, py::arg("n"), "Run kernels on n threads; results do not depend on it.");
   m.def("cuda_unavailable", []() -> py::object {

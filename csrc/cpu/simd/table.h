@@ -16,6 +16,8 @@ using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
   const char* name;
+  int64_t peak_flops;                        // of one round of
+  float (*multiply_adds)(int64_t rounds);
   Tile<float> tile_f32;
   Tile<double> tile_f64;
   VectorFunction exp, expm1, log, tanh, sigmoid, erf;
