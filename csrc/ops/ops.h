@@ -8,5 +8,6 @@
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/softmax.h"
+#include "ops/scan.h"
 #include "ops/update.h"
 #include "ops/views.h"

@@ -1,5 +1,7 @@
 #include "ops/views.h"
 
+#include <cmath>
+
 #include "core/graph.h"
 #include "core/kernels.h"
 #include "ops/create.h"
@@ -181,8 +183,10 @@ Tensor pad_constant(const Tensor& x0, const Shape& before, const Shape& after, d
             ") for axis ", i, "; cut with a slice");
     shape[i] += before[i] + after[i];
   }
+  require<ValueError>(is_float(x) || (value == std::trunc(value) && std::abs(value) < 0x1p63), "pad", "value ", value,
+                      " does not fit ", x.dtype());
   Tensor y = output("pad", shape, x.dtype(), {x});
-  kernel::fill(y.device(), y, value, int64_t(value));
+  kernel::fill(y.device(), y, value, is_float(x) ? 0 : int64_t(value));
   Tensor place = slice(y.detached(), before, x.shape(), step);
   kernel::copy(y.device(), x, place);
   link(y, x, [=](const Tensor& d) { return embed(d, shape, before, step); },

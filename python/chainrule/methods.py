@@ -10,9 +10,10 @@ from ._core import Tensor
 
 # Each is the function of that name with the tensor as its first argument.
 NAMES = """
-    abs all any argmax argmin argsort astype clip contiguous copy cos cumprod cumsum exp expand_dims flatten flip floor log
-    logsumexp matmul max mean min moveaxis norm prod reciprocal relu repeat round sigmoid sign sin softmax log_softmax
-    sort split sqrt square squeeze std sum take take_along_axis tanh tile topk unstack var
+    abs all any argmax argmin argsort astype clip contiguous copy cos count_nonzero cumprod cumsum diagonal exp
+    expand_dims flatten flip floor log log_softmax logsumexp matmul max mean min moveaxis norm prod reciprocal relu repeat
+    roll round sigmoid sign sin softmax sort split sqrt square squeeze std sum swapaxes take take_along_axis tanh tile
+    topk trace tril triu unfold unstack var
 """.split()
 
 
@@ -30,7 +31,9 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
 
 
 def transpose(x: Tensor, *axes: Any) -> Tensor:
-    """All axes in reverse, or in the given order (NumPy's method)."""
+    """All axes in reverse; two axes exchanged, as by `cr.transpose`; or all axes in the given order."""
+    if len(axes) == 2:
+        return _core.transpose(x, *axes)
     return _core.permute_dims(x, _sizes(axes) if axes else tuple(range(x.ndim))[::-1])
 
 

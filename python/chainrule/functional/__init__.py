@@ -3,5 +3,23 @@
 from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
 from .recurrent import gru, lstm, rnn
+from .views import (
+    broadcast_arrays,
+    diag,
+    flatten,
+    matrix_transpose,
+    meshgrid,
+    moveaxis,
+    pad,
+    repeat,
+    roll,
+    split,
+    swapaxes,
+    tile,
+    trace,
+    tril,
+    triu,
+    unstack,
+)
 
-del attention, norm, recurrent  # noqa: F821  (the files' names, not for `import *`)
+del attention, norm, recurrent, views  # noqa: F821  (the files' names, not for `import *`)
