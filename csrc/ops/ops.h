@@ -7,7 +7,7 @@
 #include "ops/pointwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
-#include "ops/softmax.h"
 #include "ops/scan.h"
+#include "ops/softmax.h"
 #include "ops/update.h"
 #include "ops/views.h"
