@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with a function `cases`."""
+"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with `cases`."""
 from __future__ import annotations
 
 import argparse

@@ -67,9 +67,9 @@ def geometric_mean(rows: list[Row]) -> float:
 def markdown(rows: list[Row], about: dict[str, Any]) -> str:
     """A page: the machine, the table, the mean and what fell behind."""
     lines = ["# chainrule on a CPU, beside its peers", "",
-             "Times are medians of turns taken in one run; `ceiling` is the share of what this machine did in "
-             "the same run (multiply-adds in registers, or a triad through memory); `ratio` is the best peer's "
-             "time over ours: above 1 we are faster.", "",
+             "Times are medians of turns taken in one run; `ceiling` is the share of what this machine did "
+             "in the same run (multiply-adds in registers, or a triad through memory); `ratio` is the best "
+             "peer's time over ours: above 1 we are faster.", "",
              ", ".join(f"{name} {value}" for name, value in about.items()), ""]
     lines += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
