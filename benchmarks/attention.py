@@ -18,7 +18,8 @@ def cases(peers, rng, tiny):
 
             def theirs(f, v, causal=causal):
                 return f.scaled_dot_product_attention(*v, is_causal=causal)
-            yield Case(name, lambda ours=ours, x=(q, k, v): ours(*x), torch_work(peers, theirs, (q, k, v)), flops)
+            yield Case(name, lambda ours=ours, x=(q, k, v): ours(*x), torch_work(peers, theirs, (q, k, v)),
+                       flops)
             if T != 128:
                 yield Case(f"{name}, forward + backward",
                            lambda ours=ours, x=(q, k, v), d=d: cr.vjp(ours, x, d),

@@ -6,10 +6,10 @@ from .pointwise import pick
 
 
 def cases(peers, rng, tiny):
+    torch = peers.torch
     for rows, K in [(64, 100)] if tiny else [(128, 10), (4096, 1000), (64, 50257)]:
         z = cr.normal((rows, K), rng=rng)
         y = cr.randint(K, shape=(rows,), rng=rng)
-        torch = peers.torch
         s, t = (torch.from_numpy(v.numpy()) for v in (z, y)) if torch else (None, None)
         yield Case(f"softmax {rows}x{K}", lambda z=z: cr.softmax(z), moved=2 * z.nbytes,
                    peers=pick(peers, torch=lambda s=s: torch.softmax(s, -1), **onnx(peers, "Softmax", z)))

@@ -7,7 +7,7 @@ from .harness import Case
 def cases(peers, rng, tiny):
     batch = 8 if tiny else 64
     x, y = cr.normal((batch, 784), rng=rng), cr.randint(10, shape=(batch,), rng=rng)
-    yield step("MLP 784-300-100-10", peers, cr.nn.MLP(784, (300, 100), 10, rng=rng), x, y, torch_mlp)
+    yield step("MLP 784-300-100-10", peers, cr.nn.MLP(784, 300, 100, 10, rng=rng), x, y, torch_mlp)
     image = x.reshape((batch, 1, 28, 28))
     yield step("LeNet 28x28", peers, cr.models.LeNet(10, channels=1, size=28, rng=rng), image, y, torch_lenet)
 
