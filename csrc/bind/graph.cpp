@@ -1,4 +1,6 @@
 // Recording and the two walks, for autodiff.py.
+#include <set>
+
 #include "bind/casters.h"
 #include "ops/ops.h"
 
@@ -40,12 +42,13 @@ struct PythonMap final : Map {
 };
 
 // y with a new node whose edges lead to xs: push(i, d, y) pushes along input i, pull_all(d, y) pulls to all inputs.
-Tensor custom(const char* op, const Tensor& y, const std::vector<Tensor>& xs, py::object push, py::object pull_all) {
+Tensor custom(const std::string& op, const Tensor& y, const std::vector<Tensor>& xs, py::object push, py::object pull_all) {
   Tensor out(y.storage(), y.dtype(), y.shape(), y.strides(), y.offset());
   bool any = false;
   for (const Tensor& x : xs) any |= bool(x.node());
   if (!recording() || !any || !is_float(y)) return out;
-  attach_node(op, out);
+  static std::set<std::string> names;                      // a node keeps the pointer; the interpreter's lock guards
+  attach_node(names.insert(op).first->c_str(), out);
   for (size_t i = 0; i < xs.size(); i++)
     if (xs[i].node()) add_edge(out, xs[i], std::make_unique<PythonMap>(push, pull_all, out, i));
   std::vector<size_t> used;

@@ -25,6 +25,7 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
   require(a0.ndim() >= 1 && b0.ndim() >= 1, "matmul", "needs at least one axis each, got a ", a0.shape(), " and b ",
           b0.shape());
   const DType t = result_type(a0, b0);
+  require<DTypeError>(t != DType::boolean, "matmul", "needs numbers, got a and b of type bool; use .astype(...)");
   Tensor a = astype(a0, t), b = astype(b0, t);
   const bool row = a.ndim() == 1, column = b.ndim() == 1;
   if (row) a = expand_dims(a, 0);

@@ -2,7 +2,8 @@
 
 The graph is recorded by the ops while a transform runs the user's function (csrc/core/graph.h); here the
 trees of arguments are turned into fresh leaves, one of the two walks is started, and the results go back into
-trees. Leaves are new for each transform and lead back to the outer ones, so nested derivatives cannot be confused.
+trees. Leaves are new for each transform and lead back to the outer ones, so nested derivatives cannot be
+confused.
 """
 from __future__ import annotations
 
@@ -317,7 +318,8 @@ def custom_rule(f: Callable, pull: Callable | None = None, push: Callable | None
                 raise RuntimeError("custom_rule: no pull rule was given, backward mode is not available")
             return _listed("pull", pull(bare(ds), bare(ys), *x), x, "inputs")
 
-        return bare(_linked("custom", ys, list(x), push_one, pull_all))
+        name = getattr(f, "__name__", "<lambda>")
+        return bare(_linked("custom" if name == "<lambda>" else name, ys, list(x), push_one, pull_all))
 
     return run
 

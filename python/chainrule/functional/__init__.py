@@ -1,7 +1,9 @@
 """Composites: functions written in ops. Their derivatives need no word, since those of the ops are known."""
 # ruff: noqa: F401
 from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
+from .contraction import einsum
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
+from .products import inner, kron, matrix_power, outer, tensordot, vdot, vecdot
 from .recurrent import gru, lstm, rnn
 from .views import (
     broadcast_arrays,
@@ -22,4 +24,4 @@ from .views import (
     unstack,
 )
 
-del attention, norm, recurrent, views  # noqa: F821  (the files' names, not for `import *`)
+del attention, contraction, norm, products, recurrent, views  # noqa: F821  (the files' names, not for `import *`)
