@@ -1,6 +1,6 @@
-// What every CUDA file needs: launch sizes, checks, and strided access to a tensor inside a kernel.
+// What every CUDA file needs: launches with their checks, faults found inside a kernel, scratch memory.
 #pragma once
-#include <cuda_runtime.h>
+#include <language.cuh>
 
 #include "core/check.h"
 #include "core/kernels.h"
@@ -8,40 +8,66 @@
 namespace chainrule {
 
 // Everything runs on one stream; values are waited for only where they are read.
-inline cudaStream_t stream() { return cudaStreamPerThread; }
-
-inline void check_cuda(const char* op, cudaError_t error) {
-  if (error == cudaSuccess) return;
-  if (error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    fail<OutOfMemory>(op, "the GPU has no more memory");
-  }
-  fail<DeviceError>(op, "CUDA: ", cudaGetErrorString(error));
-}
-inline void check_launch(const char* op) { check_cuda(op, cudaGetLastError()); }
+cudaStream_t stream();
+// The error of a call, in the words of the op that made it.
+void check_cuda(const char* op, cudaError_t error);
 
 constexpr int threads = 256;
 // Blocks for n elements; the kernels stride over the rest, so a bounded grid serves any size.
-inline unsigned blocks(int64_t n) {
-  const int64_t wanted = (n + threads - 1) / threads;
-  return unsigned(wanted < 65536 ? wanted : 65536);
+inline unsigned blocks(int64_t n, int64_t a_block = threads) {
+  const int64_t wanted = (n + a_block - 1) / a_block;
+  return unsigned(wanted < 32768 ? wanted : 32768);
+}
+// kernel<<<grid, block, dynamic>>>(args...), checked; an empty grid is a launch error, so the caller returns before it.
+template <class... P, class... A>
+void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, size_t dynamic, A&&... args) {
+  start(kernel, grid, block, dynamic, stream(), args...);
+  check_cuda(op, cudaGetLastError());
 }
 
-// Shape and strides by value: an element's offset from its row-major number.
-struct Strided {
-  int ndim;
-  int64_t shape[max_ndim], strides[max_ndim];
-  explicit Strided(const Tensor& t) : ndim(t.ndim()) {
-    for (int i = 0; i < ndim; i++) { shape[i] = t.dim(i); strides[i] = t.stride(i); }
-  }
-  __device__ int64_t at(int64_t i) const {
-    int64_t offset = 0;
-    for (int a = ndim - 1; a >= 0; a--) {
-      offset += i % shape[a] * strides[a];
-      i /= shape[a];
-    }
-    return offset;
-  }
+// What a kernel found wrong. The first to find something writes it; the host raises it where values are next waited for.
+struct Fault {
+  enum Kind : int { none, index, division, negative_power };
+  int kind;
+  const char* op;
+  int64_t value, size;
 };
+Fault* faults();                                           // the record, in device memory
+__device__ inline void report(Fault* fault, Fault::Kind kind, const char* op, int64_t value, int64_t size) {
+  if (atomicCAS(&fault->kind, int(Fault::none), int(kind)) != Fault::none) return;
+  fault->op = op;
+  fault->value = value;
+  fault->size = size;
+}
+// An index in [-n, n) as one in [0, n); anything else is reported and gives -1.
+__device__ inline int64_t checked(int64_t i, int64_t n, const char* op, Fault* fault) {
+  if (i >= -n && i < n) return i < 0 ? i + n : i;
+  report(fault, Fault::index, op, i, n);
+  return -1;
+}
+
+void device_allocate(size_t bytes, void** out);
+void device_release(void* block, size_t bytes);
+// Memory for the length of a launcher: the next user of the block comes later on the stream.
+template <class T> class Scratch {
+ public:
+  explicit Scratch(int64_t n) : bytes_(size_t(n > 0 ? n : 1) * sizeof(T)) { device_allocate(bytes_, &data_); }
+  ~Scratch() { device_release(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* get() const { return static_cast<T*>(data_); }
+
+ private:
+  size_t bytes_;
+  void* data_ = nullptr;
+};
+
+// The place of this thread in the whole launch, and the step to its next element.
+__device__ inline int64_t first() { return int64_t(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ inline int64_t stride() { return int64_t(gridDim.x) * blockDim.x; }
+
+// N neighbouring elements, moved by one instruction.
+template <class T, int N> struct alignas(sizeof(T) * N) Pack { T v[N]; };
+inline bool aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
 
 }  // namespace chainrule

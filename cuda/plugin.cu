@@ -14,6 +14,7 @@ SlotBase::SlotBase(const char* name, const char* signature) : name(name), signat
 }  // namespace chainrule
 
 extern "C" CHAINRULE_PUBLIC std::vector<chainrule::SlotBase*>* chainrule_cuda_slots() { return &chainrule::slots(); }
+extern "C" CHAINRULE_PUBLIC const char* chainrule_cuda_backend() { return chainrule::backend; }
 
 // Why no kernel can run on this machine, or null.
 extern "C" CHAINRULE_PUBLIC const char* chainrule_cuda_unavailable() {

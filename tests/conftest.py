@@ -11,6 +11,29 @@ if DATA.is_dir():
     os.environ.setdefault("CHAINRULE_DATA", str(DATA))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", choices=("cpu", "cuda"),
+                     help="where the tests of ops put their tensors; tests that know no device are left out then")
+
+
+def pytest_configure(config):
+    from . import device
+    device.name = config.getoption("--device")
+
+
+def pytest_collection_modifyitems(config, items):
+    from . import device
+    if device.name == "cpu":
+        return
+    apart = [item for item in items if not item.nodeid.startswith("tests/ops/") and "device" not in item.keywords]
+    if apart:
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
+    if why := device.reason():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
 @pytest.fixture
 def python():
     """Runs a program in a fresh interpreter and returns what it printed; fails when that fails."""

@@ -44,6 +44,7 @@ static void bind_runtime(py::module_& m) {
     const char* why = load_cuda();
     return why ? py::object(py::str(why)) : py::none();
   }, "Why CUDA cannot be used here, or None when it can.");
+  m.def("_cuda_backend", [] { return cuda_backend(); });
   m.def("_cuda_device_count", [] { int n = 0; kernel::count_devices(Device::cuda, &n); return n; });
   m.def("_cuda_memory", [] { MemoryStatistics s; kernel::memory(Device::cuda, &s); return as_dict(s); });
   m.def("synchronize", synchronize, py::arg("device") = Device::cuda, "Wait until all kernels on the device have run.");

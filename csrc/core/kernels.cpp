@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -28,14 +29,17 @@ void no_kernel(const SlotBase& slot, Device device) {
 
 namespace {
 
-// The plugin lies beside this library.
+// The plugin lies beside this library, or where CHAINRULE_CUDA_LIBRARY says.
 std::string plugin_path() {
+  if (const char* path = std::getenv("CHAINRULE_CUDA_LIBRARY")) return path;
   Dl_info info;
   if (!dladdr(reinterpret_cast<void*>(&plugin_path), &info) || !info.dli_fname) return {};
   std::string path = info.dli_fname;
   const size_t slash = path.rfind('/');
   return (slash == std::string::npos ? std::string() : path.substr(0, slash + 1)) + "libchainrule_cuda.so";
 }
+
+const char* backend = "";
 
 std::string load_plugin() {
   void* library = dlopen(plugin_path().c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -57,6 +61,7 @@ std::string load_plugin() {
       return text("libchainrule_cuda.so is not of this version: slot ", s->name, " differs");
     at->second->column[int(Device::cuda)] = f;
   }
+  if (auto name = reinterpret_cast<const char* (*)()>(dlsym(library, "chainrule_cuda_backend"))) backend = name();
   const char* why = unavailable();
   return why ? why : "";
 }
@@ -67,6 +72,7 @@ const char* load_cuda() {
   static const std::string* why = new std::string(load_plugin());
   return why->empty() ? nullptr : why->c_str();
 }
+const char* cuda_backend() { return load_cuda() ? "" : backend; }
 
 bool debug_nans = false;
 

@@ -26,6 +26,7 @@ struct SlotBase {
 CHAINRULE_PUBLIC std::vector<SlotBase*>& slots();
 // Load the CUDA library and copy its filled columns; returns why that failed, or nothing.
 const char* load_cuda();
+const char* cuda_backend();                    // "cuda", or "cuda-emulator" for its kernels on the CPU
 [[noreturn]] void no_kernel(const SlotBase& slot, Device device);
 
 extern bool debug_nans;

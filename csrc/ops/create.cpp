@@ -96,17 +96,22 @@ void check_fits(const Tensor& number, DType dtype, const char* op) {
     require<ValueError>(dtype == DType::uint8 ? v >= 0 && v < 256 : v == int32_t(v), op, "number ", v, " does not fit ", dtype,
                         "; use .astype(...) first");
 }
-// A Python number becomes a scalar of the wanted type at once, without a kernel; on another device it goes there.
+// A Python number becomes a scalar of the wanted type at once: without a kernel on the CPU, without a wait elsewhere.
 Tensor cast(const Tensor& x, DType dtype, Device device, const char* op) {
   if (!x.weak()) return astype(x, dtype);
   check_fits(x, dtype, op);
-  Tensor y = output(op, Shape(), dtype, Device::cpu);
+  Tensor y = output(op, Shape(), dtype, device);
+  if (device != Device::cpu) {
+    const double value = is_float(x) ? *x.data<double>() : is_integer(x) ? double(*x.data<int64_t>()) : *x.data<bool>();
+    kernel::fill(device, y, value, is_float(x) ? int64_t(value) : is_integer(x) ? *x.data<int64_t>() : *x.data<bool>());
+    return y;
+  }
   each_type(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     using C = compute_t<T>;
     *y.data<T>() = T(is_float(x) ? C(*x.data<double>()) : is_integer(x) ? C(*x.data<int64_t>()) : C(*x.data<bool>()));
   });
-  return to_device(y, device);
+  return y;
 }
 Pair match_in(const char* op, const Tensor& a, const Tensor& b, DType t) {
   const Device device = a.weak() ? b.device() : a.device();

@@ -21,8 +21,12 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import chainrule as cr
+import chainrule
 import numpy as np
+
+from .. import device
+
+cr = device.OnDevice(chainrule)          # rows and checks make their tensors on the device under test
 
 EXTRAS = {"wrt", "values", "low", "units", "loose", "repeated", "resized"}
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -104,6 +108,7 @@ def gather(kind):
     rows = {}
     for path in sorted(Path(__file__).parent.glob("rows_*.py")):
         module = importlib.import_module(f"{__package__}.{path.stem}")
+        module.cr = cr
         for name, row in getattr(module, kind, {}).items():
             assert name not in rows, f"two rows are called {name}"
             rows[name] = row
@@ -156,22 +161,30 @@ def dot(us, vs):
 # ---- the same values laid out differently in memory
 def _negative(x):
     back = tuple(slice(None, None, -1) for _ in x.shape)
-    return x[back].copy()[back]
+    return x[back].copy(), lambda t: t[back]
 
 
 def _sliced(x):
     big = np.zeros([2 * n + 1 for n in x.shape], x.dtype)
     inner = tuple(slice(1, None, 2) for _ in x.shape)
     big[inner] = x
-    return big[inner]
+    return big, lambda t: t[inner]
 
 
 def _repeated(x):
-    return np.broadcast_to(x[:1], x.shape) if x.ndim and x.shape[0] else x
+    if not x.ndim or not x.shape[0]:
+        return x, lambda t: t
+    return x[:1], lambda t: cr.broadcast_to(t, x.shape) if isinstance(t, cr.Tensor) else np.broadcast_to(t, x.shape)
 
 
 def _transposed(x):
-    return x.T.copy().T
+    return x.T.copy(), lambda t: t.transpose()
+
+
+def laid_out(layout, x):
+    """x in that layout: as an array, and as a tensor on the device under test."""
+    memory, view = LAYOUTS[layout](x)
+    return view(memory), view(cr.asarray(memory))
 
 
 LAYOUTS = {"transposed": _transposed, "negative": _negative, "sliced": _sliced, "repeated": _repeated}

@@ -1,0 +1,45 @@
+"""The device that `pytest --device` names, and the library as it looks from there."""
+import functools
+
+import chainrule as cr
+
+name = "cpu"                             # set by conftest.py before tests are collected
+
+# Functions that make tensors from nothing or from the host's numbers.
+MAKERS = """tensor asarray empty zeros ones full eye arange linspace from_array from_dlpack
+            uniform normal randint""".split()
+
+
+class OnDevice:
+    """The library, with `device` as the default of every function that makes a tensor."""
+
+    def __init__(self, library):
+        self._library = library
+
+    def __getattr__(self, attribute):
+        value = getattr(self._library, attribute)
+        if name == "cpu":
+            return value
+        if attribute == "_core":
+            return OnDevice(value)
+        if attribute in MAKERS:
+            return functools.partial(_made, value)
+        return value
+
+
+def _made(make, *args, **options):
+    device = options.pop("device", name)
+    return cr.to_device(make(*args, **options), device)
+
+
+def reason():
+    """Why the device cannot be used, or None."""
+    if name == "cpu" or cr.cuda.is_available():
+        return None
+    return f"--device {name}: {cr.cuda.why()}"
+
+
+def synchronize():
+    """Wait for the device: faults that its kernels found, such as an index out of range, are raised here."""
+    if name != "cpu":
+        cr.cuda.synchronize()
