@@ -44,8 +44,16 @@ def test_explain_gives_the_books_primals(capsys):
     close([s.primal.item() for s in steps],
           [math.pi / 3, 7, -10, math.sqrt(3) / 2, E7, math.sqrt(3) / 2 + E7 - 10])
     close(steps[-1].primal, 1087.499183832243)
+    assert [s.level for s in steps] == [1, 1, 1, 2, 2, 4]        # a6 by two additions: 3 and 4
     for number in ("1.047197551", "7", "-10", "0.8660254038", "1096.633158", "1087.499184"):
         assert number in printed.split()
+
+
+def test_explain_takes_plain_numbers_and_prints_level_by_level(capsys):
+    cr.explain(lambda x, y: cr.sin(x) + y * (x * y), 0.5, 3.0, along=1)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["0", "0", "1", "1", "2", "3"]
+    assert [float(v) for v in rows[-1][-3:]] == pytest.approx([math.sin(0.5) + 4.5, 3, 1])
 
 
 @pytest.mark.book("4.4-table4.2")

@@ -115,9 +115,11 @@ def test_empty_and_scalar_draws():
 
 
 @pytest.mark.parametrize("call", [
-    lambda rng: cr.Rng(-1), lambda rng: cr.Rng(2**64), lambda rng: cr.Rng(0.5), lambda rng: cr.normal((-1,), rng=rng),
+    lambda rng: cr.Rng(-1), lambda rng: cr.Rng(2**64), lambda rng: cr.Rng(0.5),
+    lambda rng: cr.normal((-1,), rng=rng),
     lambda rng: cr.bernoulli(1.5, (2,), rng=rng), lambda rng: cr.randint(3, 3, (2,), rng=rng),
-    lambda rng: cr.normal(3, rng=7), lambda rng: cr.permutation(-1, rng=rng), lambda rng: rng.restore({"seed": 1}),
+    lambda rng: cr.normal(3, rng=7), lambda rng: cr.permutation(-1, rng=rng),
+    lambda rng: rng.restore({"seed": 1}),
     lambda rng: cr.categorical(cr.zeros((2, 0)), rng=rng), lambda rng: cr.bernoulli(float("nan"), rng=rng)])
 def test_wrong_arguments_are_refused_in_words(call):
     with pytest.raises((ValueError, TypeError)) as caught:

@@ -1,6 +1,6 @@
-"""Types of the compiled module for editors and mypy: writes python/chainrule/_core.pyi, or compares with --check.
+"""Types of the compiled module for editors and mypy: writes python/chainrule/_core.pyi; --check compares.
 
-The signatures are those that pybind11 puts into the docstrings; Tensor, a C type of our own, has its part here.
+Signatures are those that pybind11 puts into the docstrings; Tensor, a C type of our own, has its part here.
 """
 import inspect
 import re
@@ -57,14 +57,15 @@ class Tensor:
     def __index__(self) -> int: ...
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor: ...
 '''
-ATTRIBUTES = {"shape": "tuple[int, ...]", "strides": "tuple[int, ...]", "dtype": "DType", "device": "str", "T": "Tensor",
-              "mT": "Tensor", "recorded": "builtins.bool"}          # the others are int
+ATTRIBUTES = {"shape": "tuple[int, ...]", "strides": "tuple[int, ...]", "dtype": "DType", "device": "str",
+              "T": "Tensor", "mT": "Tensor", "recorded": "builtins.bool"}     # the others are int
 BINARY = "add sub mul truediv floordiv mod pow matmul and or xor".split()
 COMPARE = "lt le gt ge eq ne".split()
 
 
 def main() -> int:
-    text = "\n".join([HEAD, *constants(), TENSOR.strip("\n"), *attributes(), *slots(), *tensor_methods(), "", *functions()]) + "\n"
+    tensor = [TENSOR.strip("\n"), *attributes(), *slots(), *tensor_methods()]
+    text = "\n".join([HEAD, *constants(), "", *tensor, "", *functions(), ""])
     if "--check" not in sys.argv:
         STUB.write_text(text)
     elif STUB.read_text() != text:
@@ -74,7 +75,7 @@ def main() -> int:
 
 
 def constants() -> list[str]:
-    return [f"{name}: DType" for name, value in sorted(vars(_core).items()) if isinstance(value, _core.DType)] + [""]
+    return [f"{name}: DType" for name, value in sorted(vars(_core).items()) if isinstance(value, _core.DType)]
 
 
 def attributes() -> list[str]:
@@ -85,9 +86,10 @@ def attributes() -> list[str]:
 
 def slots() -> list[str]:
     signs = [f"    def __{name}__(self) -> Tensor: ..." for name in ("neg", "pos", "abs", "invert")]
-    pairs = [f"    def __{side}{name}__(self, other: Operand) -> Tensor: ..." for name in BINARY for side in ("", "r")]
-    orders = [f"    def __{name}__(self, other: Operand) -> Tensor: ...  # type: ignore[override]" for name in COMPARE]
-    return signs + pairs + orders
+    for name in [*COMPARE, *(side + name for name in BINARY for side in ("", "r"))]:
+        unlike_object = "  # type: ignore[override]" if name in ("eq", "ne") else ""
+        signs.append(f"    def __{name}__(self, other: Operand) -> Tensor: ...{unlike_object}")
+    return signs
 
 
 def tensor_methods() -> list[str]:

@@ -1,4 +1,6 @@
 // Memory, threads, devices, debugging.
+#include <optional>
+
 #include "bind/casters.h"
 #include "core/kernels.h"
 #include "cpu/ceiling.h"
@@ -40,9 +42,9 @@ static void bind_runtime(py::module_& m) {
         py::arg("b"), py::arg("c"), py::arg("s"), py::arg("a"));
   m.def("num_threads", num_threads, "How many threads kernels run on (CHAINRULE_NUM_THREADS, else the cores given).");
   m.def("set_num_threads", set_num_threads, py::arg("n"), "Run kernels on n threads; results do not depend on it.");
-  m.def("cuda_unavailable", []() -> py::object {
+  m.def("cuda_unavailable", []() -> std::optional<std::string> {
     const char* why = load_cuda();
-    return why ? py::object(py::str(why)) : py::none();
+    return why ? std::optional<std::string>(why) : std::nullopt;
   }, "Why CUDA cannot be used here, or None when it can.");
   m.def("_cuda_backend", [] { return cuda_backend(); });
   m.def("_cuda_device_count", [] { int n = 0; kernel::count_devices(Device::cuda, &n); return n; });

@@ -2,8 +2,8 @@
 
     import chainrule as cr
 
-Array functions follow the Python array API, layers PyTorch, mathematics the book *Mathematical Engineering of Deep
-Learning* (Liquet, Moka, Nazarathy), whose equations the docstrings name.
+Array functions follow the Python array API, layers PyTorch, mathematics the book *Mathematical Engineering of
+Deep Learning* (Liquet, Moka, Nazarathy), whose equations the docstrings name.
 """
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import numpy as np
 from . import _core
 from ._core import Tensor
 
-__all__ = ["tensor", "asarray", "from_dlpack", "ones", "arange", "linspace", "zeros_like", "ones_like", "full_like",
-           "empty_like", "result_type"]
+__all__ = ["tensor", "asarray", "from_dlpack", "ones", "arange", "linspace", "zeros_like", "ones_like",
+           "full_like", "empty_like", "result_type"]
 
 
 def _finished(x: Tensor, dtype: Any, device: str | None) -> Tensor:
@@ -28,7 +28,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     if isinstance(data, (np.ndarray, np.generic)):
         return _finished(_core.copy(_core.from_array(data)), dtype, device)
     if isinstance(data, (list, tuple)) and any(isinstance(v, Tensor) for v in data):
-        return _finished(_core.stack([v if isinstance(v, Tensor) else tensor(v) for v in data], 0), dtype, device)
+        parts = [v if isinstance(v, Tensor) else tensor(v) for v in data]
+        return _finished(_core.stack(parts, 0), dtype, device)
     try:
         array = np.array(data)
     except ValueError:
@@ -37,7 +38,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
         # Parsed as float64; narrowed only now, so that a dtype given by the caller gets all digits.
         return _finished(_core.from_array(array), dtype or _core.float32, device)
     if array.dtype.kind not in "biuf":
-        raise _core.DTypeError(f"tensor: data must be numbers, got {array.dtype.name} from {type(data).__name__}")
+        raise _core.DTypeError(f"tensor: data must be numbers, got {array.dtype.name} from "
+                               f"{type(data).__name__}")
     return _finished(_core.from_array(array), dtype, device)
 
 
@@ -67,7 +69,8 @@ def ones(shape: Any, dtype: Any = _core.float32, device: str = "cpu") -> Tensor:
     return _core.full(shape, 1, dtype, device)
 
 
-def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: str = "cpu") -> Tensor:
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None,
+           device: str = "cpu") -> Tensor:
     """start, start + step, ... below stop; int64 when all three are integers, else float32."""
     start, stop = (0, start) if stop is None else (start, stop)
     if step == 0:

@@ -1,7 +1,7 @@
 """The NVIDIA GPU: whether there is one, its memory, waiting for it.
 
-Kernels live in a library of their own that is loaded when it is first asked for; a machine without GPU or driver
-imports the package all the same.
+Kernels live in a library of their own that is loaded when it is first asked for; a machine without GPU or
+driver imports the package all the same.
 """
 from __future__ import annotations
 

@@ -70,9 +70,11 @@ def attach(namespace: dict[str, Any]) -> None:
     for name in NAMES:
         if name in namespace:
             setattr(Tensor, name, _method(namespace[name]))
+    own: dict[str, Any] = dict(view=reshape, permute=transpose)
     for f in (reshape, expand, transpose, to, __repr__, __format__, __deepcopy__):
-        setattr(Tensor, f.__name__, f)
-    Tensor.view, Tensor.permute = reshape, transpose
+        own[f.__name__] = f
+    for name, f in own.items():
+        setattr(Tensor, name, f)
 
 
 def _method(f: Any) -> Any:

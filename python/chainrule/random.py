@@ -1,4 +1,6 @@
-"""Random numbers as a function of (seed, stream, position): Philox 4x32-10 (Salmon et al., 2011; csrc/core/rng.h).
+"""Random numbers as a function of (seed, stream, position): Philox 4x32-10, csrc/core/rng.h.
+
+Source: Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3.
 
 Nothing is global: the stream is an argument, and the same stream gives the same numbers on every device.
 """
@@ -39,7 +41,8 @@ class Rng:
         try:
             new = [int(state[k]) for k in ("seed", "stream", "position")]
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"Rng.restore: needs the integers seed, stream, position, got {state!r}") from None
+            raise ValueError("Rng.restore: needs the integers seed, stream, position, "
+                             f"got {state!r}") from None
         if not all(0 <= v < 2**64 for v in new):
             raise ValueError(f"Rng.restore: needs integers in 0 ... 2**64-1, got {state!r}")
         self._seed, self._stream, self._position = new
@@ -103,11 +106,12 @@ def bernoulli(p: Any, shape: Any = None, *, rng: Rng, dtype: Any = _core.float32
     """
     if isinstance(p, Tensor):
         shape, device = p.shape if shape is None else shape, p.device
-        bad = not _core.equal(p, p).numpy().all() or (p.numpy() < 0).any() or (p.numpy() > 1).any()
+        bad = not bool(((p.numpy() >= 0) & (p.numpy() <= 1)).all())
     else:
         device, bad = "cpu", not 0 <= p <= 1
     if bad:
-        raise ValueError(f"bernoulli: p must lie in [0, 1], got {p if not isinstance(p, Tensor) else 'other values'}")
+        given = "other values" if isinstance(p, Tensor) else p
+        raise ValueError(f"bernoulli: p must lie in [0, 1], got {given}")
     return _core.astype(uniform(() if shape is None else shape, rng=rng, device=device) < p, dtype)
 
 

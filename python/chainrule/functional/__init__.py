@@ -1,5 +1,6 @@
 """Composites: functions written in ops. Their derivatives need no word, since those of the ops are known."""
-# ruff: noqa: F401
+from inspect import isfunction
+
 from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
 from .contraction import einsum
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
@@ -24,4 +25,4 @@ from .views import (
     unstack,
 )
 
-del attention, contraction, norm, products, recurrent, views  # noqa: F821  (the files' names, not for `import *`)
+__all__ = [name for name, value in globals().items() if isfunction(value)]    # without the files' own names

@@ -5,7 +5,6 @@ Names and arguments follow the Python array API, and NumPy where that has none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from numbers import Integral
 from typing import Any
 
@@ -15,7 +14,6 @@ import chainrule as cr
 
 from .. import _core, check
 from .._core import Tensor
-
 
 # ---- axes
 
@@ -92,7 +90,7 @@ def split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) ->
     """
     axis = _axis("split", axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(indices_or_sections, Integral):
+    if isinstance(indices_or_sections, int | Integral):
         parts = int(indices_or_sections)
         check.positive("split", indices_or_sections=parts)
         if n % parts:
@@ -102,7 +100,7 @@ def split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) ->
         cuts = [int(i) for i in indices_or_sections]
     lead = (slice(None),) * axis
     ends = [*cuts, None]
-    return tuple(x[(*lead, slice(a, b))] for a, b in zip([0, *cuts], ends, strict=True))
+    return tuple(x[lead + (slice(a, b),)] for a, b in zip([0, *cuts], ends, strict=True))
 
 
 def roll(x: Tensor, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
@@ -255,7 +253,7 @@ def _axis(op: str, axis: int, ndim: int) -> int:
 
 
 def _several(v: int | Sequence[int]) -> list[int]:
-    return [int(v)] if isinstance(v, Integral) else [int(i) for i in v]
+    return [int(v)] if isinstance(v, int | Integral) else [int(i) for i in v]
 
 
 def _common_shape(op: str, xs: Sequence[Tensor]) -> tuple[int, ...]:

@@ -256,8 +256,10 @@ def _moved(value: Any, new: Mapping[int, Tensor]) -> Any:
 
 def _unique(pairs: Any) -> dict[str, Tensor]:
     """The pairs as a dict, without later names of the same tensor."""
-    seen: set[int] = set()
-    return {name: tensor for name, tensor in pairs if not (id(tensor) in seen or seen.add(id(tensor)))}
+    first: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in pairs:
+        first.setdefault(id(tensor), (name, tensor))
+    return dict(first.values())
 
 
 def _as_tensor(value: Any) -> Tensor:

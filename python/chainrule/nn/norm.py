@@ -47,6 +47,7 @@ class _BatchNorm(Module):
     def remember(self, mean: Tensor, var: Tensor, count: int) -> None:
         """r ← (1 - m) r + m (estimate), of the mean and of the unbiased variance.   Book: §5.6, (4.14)"""
         assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None
         self.num_batches_tracked[...] = self.num_batches_tracked + 1
         m = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean[...] = (1 - m) * self.running_mean + m * mean

@@ -33,6 +33,7 @@ class _Recurrent(Module):
         for layer in range(layers):
             width = n_in if layer == 0 else n_hidden * (2 if bidirectional else 1)
             for end in ("", "_reverse")[:2 if bidirectional else 1]:
+                kinds: dict[str, tuple[int, ...]]
                 kinds = {"weight_ih": (rows, width), "weight_hh": (rows, n_hidden)}
                 if bias:
                     kinds |= {"bias_ih": (rows,), "bias_hh": (rows,)}
