@@ -32,7 +32,7 @@ class Step:
 
 @dataclass
 class Explanation:
-    """All steps, oldest first; printing it shows the table, level by level."""
+    """All steps, level by level; printing it shows the table."""
     steps: list[Step] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Step:
@@ -43,7 +43,7 @@ class Explanation:
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("level", "step", "=", "primal", "tangent", "adjoint")]
-        for s in sorted(self.steps, key=lambda step: step.level):
+        for s in self.steps:
             made = s.op if not s.inputs else f"{s.op}({', '.join(s.inputs)})"
             rows.append((str(s.level), s.name, made, *map(_brief, (s.primal, s.tangent, s.adjoint))))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -66,8 +66,8 @@ def explain(f: Callable, *x: Any, along: Any = 0, show: bool = True) -> Explanat
 
     Python numbers among the arguments are taken in float64.
     Tangents belong to the direction `along`: the number of an input, whose tangent is then all ones, or a
-    tuple with one tangent an input. Adjoints belong to the sum of f's elements. Inputs are named x1, x2, ..., steps
-    a1, a2, ...
+    tuple with one tangent an input. Adjoints belong to the sum of f's elements. Inputs are named x1, x2, ...,
+    steps a1, a2, ..., level by level.
 
     Cost  one backward walk a step: for graphs that fit a page
     """
@@ -87,14 +87,16 @@ def explain(f: Callable, *x: Any, along: Any = 0, show: bool = True) -> Explanat
     nodes = [node for *_, node in traced]
     pushed = _core._push_forward(nodes, run.leaves, tangents)
     seeds = [_filled(y, 1.0) for y in ys]
-    names: dict[int, str] = {}
     levels: dict[int, int] = {}
-    result = Explanation()
-    for (number, op, inputs, primal, node), tangent in zip(traced, pushed, strict=True):
+    for number, op, inputs, *_ in traced:
         is_input = op == "input" and not inputs
-        kind = "x" if is_input else "a"
-        names[number] = f"{kind}{1 + sum(n[0] == kind for n in names.values())}"
         levels[number] = 0 if is_input else 1 + max((levels.get(i, 0) for i in inputs), default=0)
+    names: dict[int, str] = {}
+    result = Explanation()
+    rows = sorted(zip(traced, pushed, strict=True), key=lambda row: levels[row[0][0]])
+    for (number, op, inputs, primal, node), tangent in rows:
+        kind = "a" if levels[number] else "x"
+        names[number] = f"{kind}{1 + sum(n[0] == kind for n in names.values())}"
         made_from = [names.get(i, "constant") for i in inputs]
         adjoint = _core._pull_back([_core._again(y) for y in ys], seeds, [node])[0]
         result.steps.append(Step(names[number], levels[number], op, made_from, primal, tangent, adjoint))
