@@ -23,10 +23,12 @@ def _sizes(sizes: tuple) -> Any:
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
+    """The elements of x in row-major order in another shape; one size may be -1."""
     return _core.reshape(x, _sizes(shape))
 
 
 def expand(x: Tensor, *shape: Any) -> Tensor:
+    """x repeated along axes of size one, without copies (PyTorch's name of broadcast_to)."""
     return _core.broadcast_to(x, _sizes(shape))
 
 
