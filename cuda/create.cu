@@ -57,7 +57,7 @@ void fill(Tensor& y, double value, int64_t integer) {
   each_type(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T v = is_float(y) ? T(compute_t<T>(value)) : T(compute_t<T>(integer));
-    launch("fill", fill_elements<T>, blocks(y.size()), threads, 0, y.data<T>(), v, Strided<1>(y.shape(), {&y.strides()}));
+    launch("fill", fill_elements<T>, blocks(y.size()), threads, 0, y.data<T>(), v, Strided<1>(y.shape(), {y.strides()}));
   });
 }
 

@@ -46,6 +46,9 @@ __device__ inline int64_t checked(int64_t i, int64_t n, const char* op, Fault* f
   return -1;
 }
 
+// Waits for the stream, raises what a kernel found, and gives the bytes.
+void copy_to_host(void* to, const void* from, size_t bytes);
+
 void device_allocate(size_t bytes, void** out);
 void device_release(void* block, size_t bytes);
 // Memory for the length of a launcher: the next user of the block comes later on the stream.

@@ -130,11 +130,19 @@ void wait(const char* op) {
   }
 }
 
+}  // namespace
+
+void copy_to_host(void* to, const void* from, size_t bytes) {
+  check_cuda("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
+  wait("copy");
+}
+
+namespace {
+
 void copy_bytes(void* to, const void* from, size_t bytes, int direction) {
-  constexpr cudaMemcpyKind kinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice};
-  check_cuda("copy", cudaMemcpyAsync(to, from, bytes, kinds[direction], stream()));
+  if (direction == 1) return copy_to_host(to, from, bytes);
+  check_cuda("copy", cudaMemcpyAsync(to, from, bytes, direction == 0 ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToDevice, stream()));
   if (direction == 0) check_cuda("copy", cudaStreamSynchronize(stream()));   // the source may go as soon as this returns
-  if (direction == 1) wait("copy");
 }
 void synchronize() { wait("synchronize"); }
 void count_devices(int* n) { check_cuda("device_count", cudaGetDeviceCount(n)); }

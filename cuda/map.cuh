@@ -64,7 +64,7 @@ template <class X, class Y, class F> void map(const char* op, const Tensor& x, T
   constexpr int V = pack_size<X, Y>;
   const X* px = x.data<X>();
   Y* py = y.data<Y>();
-  const Strided<2> axes(y.shape(), {&x.strides(), &y.strides()});
+  const Strided<2> axes(y.shape(), {x.strides(), y.strides()});
   if (axes.dense() && !axes.still(1) && packable<X, V>(px, axes.still(0)) && packable<Y, V>(py, false)) {
     void (*kernel)(F, const X*, Y*, bool, int64_t) = map_packs<V, F, X, Y>;
     launch(op, kernel, blocks(y.size(), threads * V), threads, 0, f, px, py, axes.still(0), y.size());
@@ -78,7 +78,7 @@ template <class X, class Y, class F> void map(const char* op, const Tensor& a, c
   constexpr int V = pack_size<X, Y>;
   const X *pa = a.data<X>(), *pb = b.data<X>();
   Y* py = y.data<Y>();
-  const Strided<3> axes(y.shape(), {&a.strides(), &b.strides(), &y.strides()});
+  const Strided<3> axes(y.shape(), {a.strides(), b.strides(), y.strides()});
   if (axes.dense() && !axes.still(2) && packable<X, V>(pa, axes.still(0)) && packable<X, V>(pb, axes.still(1)) &&
       packable<Y, V>(py, false)) {
     void (*kernel)(F, const X*, const X*, Y*, bool, bool, int64_t) = map_packs<V, F, X, Y>;

@@ -4,14 +4,19 @@
 namespace chainrule {
 namespace {
 
+template <class C> __device__ bool below_zero(C x) {
+  if constexpr (std::is_unsigned_v<C>) return false;
+  else return x < C(0);
+}
+
 struct Add { template <class C> __device__ C operator()(C a, C b) const { return C(a + b); } };
 struct Subtract { template <class C> __device__ C operator()(C a, C b) const { return C(a - b); } };
 struct Multiply { template <class C> __device__ C operator()(C a, C b) const { return C(a * b); } };
 struct Divide { template <class C> __device__ C operator()(C a, C b) const { return a / b; } };
 struct Negative { template <class C> __device__ C operator()(C x) const { return C(-x); } };
-struct Abs { template <class C> __device__ C operator()(C x) const { return x < C(0) ? C(-x) : x; } };
+struct Abs { template <class C> __device__ C operator()(C x) const { return below_zero(x) ? C(-x) : x; } };
 struct Sign {                                                                                     // NaN stays
-  template <class C> __device__ C operator()(C x) const { return x > C(0) ? C(1) : x < C(0) ? C(-1) : x; }
+  template <class C> __device__ C operator()(C x) const { return x > C(0) ? C(1) : below_zero(x) ? C(-1) : x; }
 };
 struct Exp { template <class C> __device__ C operator()(C x) const { return std::exp(x); } };
 struct Log { template <class C> __device__ C operator()(C x) const { return std::log(x); } };
@@ -28,7 +33,7 @@ struct FloorDivide {
       if (b == 0) return report(fault, Fault::division, "floor_divide", 0, 0), C(0);
       if (std::is_signed_v<C> && b == C(-1)) return C(0) - a;      // the most negative value has no positive twin
       const C q = a / b;
-      return (a % b != 0 && (a < 0) != (b < 0)) ? q - 1 : q;
+      return (a % b != 0 && below_zero(a) != below_zero(b)) ? q - 1 : q;
     }
   }
 };
@@ -37,12 +42,12 @@ struct Remainder {
   template <class C> __device__ C operator()(C a, C b) const {
     if constexpr (std::is_floating_point_v<C>) {
       const C r = std::fmod(a, b);
-      return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+      return r != 0 && below_zero(r) != below_zero(b) ? r + b : r;
     } else {
       if (b == 0) return report(fault, Fault::division, "remainder", 0, 0), C(0);
       if (std::is_signed_v<C> && b == C(-1)) return 0;
       const C r = a % b;
-      return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+      return r != 0 && below_zero(r) != below_zero(b) ? r + b : r;
     }
   }
 };
@@ -51,7 +56,7 @@ struct Power {
   template <class C> __device__ C operator()(C a, C b) const {
     if constexpr (std::is_floating_point_v<C>) return std::pow(a, b);
     else {
-      if (b < 0) return report(fault, Fault::negative_power, "power", 0, 0), C(0);
+      if (below_zero(b)) return report(fault, Fault::negative_power, "power", 0, 0), C(0);
       using U = std::make_unsigned_t<C>;
       U r = 1, base = U(a);
       for (U e = U(b); e; e >>= 1, base = U(base * base)) if (e & 1) r = U(r * base);
@@ -122,7 +127,7 @@ void where(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y)
   if (y.size() == 0) return;
   each_size(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Strided<4> axes(y.shape(), {&condition.strides(), &a.strides(), &b.strides(), &y.strides()});
+    const Strided<4> axes(y.shape(), {condition.strides(), a.strides(), b.strides(), y.strides()});
     launch("where", where_elements<T>, blocks(y.size()), threads, 0, condition.data<bool>(), a.data<T>(), b.data<T>(),
            y.data<T>(), axes);
   });

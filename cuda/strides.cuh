@@ -22,17 +22,17 @@ template <int N> struct Strided {
   int64_t shape[max_ndim], step[N][max_ndim];
   Divider divider[max_ndim];
 
-  Strided(const Shape& sizes, const Shape* const (&strides)[N]) {
+  Strided(const Shape& sizes, std::initializer_list<Shape> strides) {
     for (int i = 0; i < sizes.size(); i++) {
       n *= sizes[i];
       if (sizes[i] == 1) continue;
       bool joins = ndim > 0;
-      for (int k = 0; k < N && joins; k++) joins = step[k][ndim - 1] == (*strides[k])[i] * sizes[i];
+      for (int k = 0; k < N && joins; k++) joins = step[k][ndim - 1] == strides.begin()[k][i] * sizes[i];
       if (!joins) shape[ndim++] = 1;
       shape[ndim - 1] *= sizes[i];
-      for (int k = 0; k < N; k++) step[k][ndim - 1] = (*strides[k])[i];
+      for (int k = 0; k < N; k++) step[k][ndim - 1] = strides.begin()[k][i];
     }
-    for (int i = 0; i < ndim; i++) divider[i] = shape[i] < int64_t(1) << 31 ? Divider(uint32_t(shape[i])) : Divider();
+    for (int i = 0; i < ndim; i++) divider[i] = shape[i] > 0 && shape[i] < int64_t(1) << 31 ? Divider(uint32_t(shape[i])) : Divider();
   }
   // One axis on which each operand steps by 1 or stands still.
   bool dense() const {
