@@ -106,4 +106,7 @@ inline int __popc(uint32_t x) { return std::popcount(x); }
 inline int __clz(int x) { return std::countl_zero(uint32_t(x)); }
 inline uint32_t __umulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }
 inline uint64_t __umul64hi(uint64_t a, uint64_t b) { return uint64_t((unsigned __int128)a * b >> 64); }
+inline uint32_t __float_as_uint(float x) { return std::bit_cast<uint32_t>(x); }
+inline float __uint_as_float(uint32_t x) { return std::bit_cast<float>(x); }
+inline long long __double_as_longlong(double x) { return std::bit_cast<long long>(x); }
 template <class T> T __ldg(const T* p) { return *p; }
