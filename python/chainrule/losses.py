@@ -29,21 +29,25 @@ def cross_entropy(z: Tensor, y: Tensor, *, weights: Tensor | None = None, label_
     """
     check.one_of("cross_entropy", "reduction", reduction, REDUCTIONS)
     check.fraction("cross_entropy", label_smoothing=label_smoothing)
-    log_a = cr.log_softmax(_classes_last("cross_entropy", z, axis), axis=-1)
+    z = _classes_last("cross_entropy", z, axis)
     if y.dtype.is_floating:
         target = _classes_last("cross_entropy", y, axis)
-        _same_shape("cross_entropy", "z", log_a, "y", target)
+        _same_shape("cross_entropy", "z", z, "y", target)
         if label_smoothing:
             target = (1 - label_smoothing) * target + label_smoothing / target.shape[-1]
-        losses = -cr.sum((target if weights is None else target * weights) * log_a, axis=-1)
-        return _reduced(losses, reduction)
-    losses, counts = _picked("cross_entropy", log_a, y, weights, ignore_index)
+        if weights is not None:
+            target = target * weights
+        return _reduced(-cr.sum(target * cr.log_softmax(z), axis=-1), reduction)
+    y = _class_numbers("cross_entropy", z, y)
+    counted = None if ignore_index is None else y != ignore_index
+    counts = _counts("cross_entropy", z, y, counted, weights)
+    if weights is None or counts is None:
+        return _reduced(cr.softmax_cross_entropy(z, y, label_smoothing, ignore_index), reduction, counts)
+    losses = (1 - label_smoothing) * counts * cr.softmax_cross_entropy(z, y, ignore_index=ignore_index)
     if label_smoothing:
-        # the target is (1 - s) e_y + s / K: the second part spreads over all classes
-        spread = -cr.mean(log_a if weights is None else log_a * weights, axis=-1)
-        if ignore_index is not None:
-            spread = cr.where(y == ignore_index, 0.0, spread)
-        losses = (1 - label_smoothing) * losses + label_smoothing * spread
+        # the target is (1 - s) e_y + s / K: its second part has the weight of each class, not of y
+        spread = -cr.mean(cr.log_softmax(z) * weights, axis=-1)
+        losses = losses + label_smoothing * (spread if counted is None else cr.where(counted, spread, 0.0))
     return _reduced(losses, reduction, counts)
 
 
@@ -54,8 +58,14 @@ def nll(log_a: Tensor, y: Tensor, *, weights: Tensor | None = None, ignore_index
     Shapes  log_a (..., K), y (...) class numbers; weights, axis and mean as cross_entropy
     """
     check.one_of("nll", "reduction", reduction, REDUCTIONS)
-    losses, counts = _picked("nll", _classes_last("nll", log_a, axis), y, weights, ignore_index)
-    return _reduced(losses, reduction, counts)
+    log_a = _classes_last("nll", log_a, axis)
+    y = _class_numbers("nll", log_a, y)
+    counted = None if ignore_index is None else y != ignore_index
+    losses = -pick("nll", log_a, y if counted is None else cr.where(counted, y, 0))
+    if counted is not None:
+        losses = cr.where(counted, losses, 0.0)
+    counts = _counts("nll", log_a, y, counted, weights)
+    return _reduced(losses if weights is None else losses * counts, reduction, counts)
 
 
 def binary_cross_entropy(a: Tensor, y: Tensor, *, weights: Tensor | None = None,
@@ -206,24 +216,25 @@ def _classes_last(op: str, z: Tensor, axis: int) -> Tensor:
     return cr.permute_dims(z, (*rest, axis % z.ndim))
 
 
-def _picked(op: str, log_a: Tensor, y: Tensor, weights: Tensor | None, ignore_index: int | None
-            ) -> tuple[Tensor, Tensor | None]:
-    """(-w_y log a_y, the weights w_y that the mean divides by, or None if all are 1)."""
-    if tuple(y.shape) != tuple(log_a.shape[:-1]):
-        raise cr.ShapeError(f"{op}: z {tuple(log_a.shape)} and y {tuple(y.shape)} need "
+def _class_numbers(op: str, z: Tensor, y: Tensor) -> Tensor:
+    if tuple(y.shape) != tuple(z.shape[:-1]):
+        raise cr.ShapeError(f"{op}: z {tuple(z.shape)} and y {tuple(y.shape)} need "
                             "y.shape == z.shape[:-1], one class number a sample")
     if y.dtype == cr.bool:
         raise cr.DTypeError(f"{op}: y must be an integer tensor of class numbers, got bool")
-    y = y.astype(cr.int64)
-    count = None
-    if ignore_index is not None:
-        counted = y != ignore_index
-        y, count = cr.where(counted, y, 0), counted.astype(log_a.dtype)
-    losses = -pick(op, log_a, y)
-    if weights is not None:
-        w = cr.take(weights, y.reshape((-1,)), axis=0).reshape(tuple(y.shape))
-        count = w if count is None else w * count
-    return (losses if count is None else losses * count), count
+    return y.astype(cr.int64)
+
+
+def _counts(op: str, z: Tensor, y: Tensor, counted: Tensor | None, weights: Tensor | None) -> Tensor | None:
+    """What the mean adds up and divides by: the weight of each sample's class; None if all are 1."""
+    if weights is None:
+        return None if counted is None else counted.astype(z.dtype)
+    if tuple(weights.shape) != (z.shape[-1],):
+        raise cr.ShapeError(f"{op}: weights {tuple(weights.shape)} need one number for each of "
+                            f"{z.shape[-1]} classes")
+    if counted is None:
+        return cr.take(weights, y, axis=0)
+    return cr.where(counted, cr.take(weights, cr.where(counted, y, 0), axis=0), 0.0)
 
 
 def pick(op: str, rows: Tensor, y: Tensor) -> Tensor:

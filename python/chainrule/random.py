@@ -99,27 +99,29 @@ def normal(shape: Any = (), mean: float = 0.0, std: float = 1.0, *, rng: Rng, dt
     return z if mean == 0 and std == 1 else mean + std * z
 
 
-def bernoulli(p: Any, shape: Any = None, *, rng: Rng, dtype: Any = _core.float32) -> Tensor:
-    """1 with probability p, else 0; p is a number or a tensor that broadcasts to the shape.
+def bernoulli(p: Any, shape: Any = None, *, rng: Rng, dtype: Any = _core.float32,
+              device: str | None = None) -> Tensor:
+    """1 with probability p, else 0; p is a number, or a tensor that broadcasts to the shape.
 
     Errors  ValueError unless 0 <= p <= 1
     """
     if isinstance(p, Tensor):
+        values = _core.stop_gradient(p).to("cpu").numpy()
+        good, given = bool(((values >= 0) & (values <= 1)).all()), "other values"
         shape, device = p.shape if shape is None else shape, p.device
-        bad = not bool(((p.numpy() >= 0) & (p.numpy() <= 1)).all())
+        p = _core.broadcast_to(p, _shape("bernoulli", shape))
     else:
-        device, bad = "cpu", not 0 <= p <= 1
-    if bad:
-        given = "other values" if isinstance(p, Tensor) else p
+        good, given = 0 <= p <= 1, p
+    if not good:
         raise ValueError(f"bernoulli: p must lie in [0, 1], got {given}")
-    return _core.astype(uniform(() if shape is None else shape, rng=rng, device=device) < p, dtype)
+    return _core.astype(uniform(() if shape is None else shape, rng=rng, device=device or "cpu") < p, dtype)
 
 
 def randint(low: int, high: int | None = None, shape: Any = (), *, rng: Rng, device: str = "cpu") -> Tensor:
     """Integers with equal probability from low ... high-1, or from 0 ... low-1; int64."""
     low, high = (0, low) if high is None else (low, high)
-    if high <= low:
-        raise ValueError(f"randint: needs low < high, got {low} and {high}")
+    if not -2**63 <= low < high <= 2**63 or high - low >= 2**63:
+        raise ValueError(f"randint: needs low < high, less than 2**63 apart and in 64 bits, got {low} and {high}")
     shape = _shape("randint", shape)
     draw = _core._integers(shape, high - low, *_stream("randint", rng)._advance(math.prod(shape)), device)
     return draw + low

@@ -1,7 +1,7 @@
 """Attention, embedding and dropout as functions.   Book: §5.7, §7.1, §7.4, §7.5"""
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
 import chainrule as cr
 
@@ -24,19 +24,15 @@ def attention_weights(q: Tensor, k: Tensor, *, mask: Tensor | None = None, causa
     if mask is not None and mask.dtype == cr.bool:
         allowed = mask
     elif mask is not None:
+        if not mask.dtype.is_floating:
+            raise cr.DTypeError(f"attention: mask must be boolean or floating, got {mask.dtype}")
         score = score + mask
     if causal:
         T, S = score.shape[-2:]
-        earlier = (cr.arange(T, device=q.device)[:, None] >= cr.arange(S, device=q.device)[None, :])
+        earlier = cr.arange(T, device=q.device)[:, None] >= cr.arange(S, device=q.device)
         allowed = earlier if allowed is None else allowed & earlier
-    if allowed is None:
-        return cr.softmax(score, axis=-1)
-    # a finite score and a second mask: a query that may look nowhere gets weights 0 instead of NaN
-    alpha = cr.softmax(cr.where(allowed, score, LOWEST), axis=-1)
-    return cr.where(allowed, alpha, 0.0)
-
-
-LOWEST = -3e4       # exp(-3e4 - max) is 0 in every dtype, and -3e4 itself fits into float16
+    # softmax gives 0, not NaN, to a query that may look nowhere
+    return cr.softmax(score if allowed is None else cr.where(allowed, score, -inf))
 
 
 def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None,
@@ -69,11 +65,11 @@ def dropout(x: Tensor, p: float, rng) -> Tensor:
     if p == 0:
         return x
     if p == 1:
-        return x * 0.0
+        return cr.zeros_like(x)
     if rng is None:
         raise ValueError("dropout: p > 0 needs rng=")
-    keep = cr.bernoulli(1 - p, tuple(x.shape), rng=rng).to(x.device)
-    return x * (keep.astype(x.dtype) * (1 / (1 - p)))
+    keep = cr.uniform(x.shape, rng=rng, device=x.device) >= p
+    return cr.where(keep, x * (1 / (1 - p)), 0.0)
 
 
 cr_dropout = dropout            # where an argument is called dropout
@@ -86,10 +82,14 @@ def embedding(index: Tensor, weight: Tensor, padding_index: int | None = None) -
 
     Shapes  index (...) integers, weight (n, p) -> (..., p); the row padding_index gets no gradient
     """
-    if "int" not in str(index.dtype):
+    if weight.ndim != 2:
+        raise cr.ShapeError(f"embedding: weight {tuple(weight.shape)} needs to be a table (n, p)")
+    if index.dtype.is_floating or index.dtype == cr.bool:
         raise cr.DTypeError(f"embedding: index must be an integer tensor, got {index.dtype}; "
                             "use .astype(cr.int64)")
-    rows = cr.take(weight, index.reshape((-1,)), axis=0).reshape((*index.shape, weight.shape[1]))
+    if index.size and (low := cr.min(index).item()) < 0:
+        raise IndexError(f"embedding: index {low} needs 0 <= index < {weight.shape[0]}")
+    rows = cr.take(weight, index, axis=0)
     if padding_index is None:
         return rows
     return cr.where((index == padding_index)[..., None], cr.stop_gradient(rows), rows)
