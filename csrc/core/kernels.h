@@ -131,6 +131,19 @@ inline Slot<const Tensor&, const Tensor&, double, const int64_t*, Tensor&> softm
 inline Slot<const Tensor&, const Tensor&, const Tensor&, double, const int64_t*, Tensor&> softmax_cross_entropy_slope{
     "softmax_cross_entropy_slope"};                                      // z, classes, d, ...; y = (softmax(z) - t) d
 
+// Normalisation, γ (x - μ) / √(σ² + ε) + β. Statistics are in the type of computation; `scale` is 1 / √(σ² + ε).
+// Weight γ and bias β may be missing (empty), and with them their outputs.
+// x (rows, n), μ and scale (rows); without a centre μ = 0 and σ² = mean(x²).  x, weight, bias, eps, centred -> y, mean, scale
+inline Slot<const Tensor&, const Tensor&, const Tensor&, double, bool, Tensor&, Tensor&, Tensor&> normalize_rows{"normalize_rows"};
+// x, weight, mean, scale, d, centred -> dx, dweight, dbias
+inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool, Tensor&, Tensor&, Tensor&>
+    normalize_rows_pull{"normalize_rows_pull"};
+// x (N, C, inner), all others (C).  x, weight, bias, eps -> y, mean, var
+inline Slot<const Tensor&, const Tensor&, const Tensor&, double, Tensor&, Tensor&, Tensor&> normalize_channels{"normalize_channels"};
+// x, weight, mean, var, d, eps -> dx, dweight, dbias
+inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double, Tensor&, Tensor&, Tensor&>
+    normalize_channels_pull{"normalize_channels_pull"};
+
 // y = A x, A in compressed rows: indptr (rows + 1), indices and values (nnz), x (n, inner), y (rows, inner)
 inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&> csr_matmul{"csr_matmul"};
 

@@ -9,7 +9,7 @@ from math import prod
 
 import chainrule as cr
 
-from .. import check
+from .. import _core, check
 from .._core import Tensor
 
 
@@ -29,10 +29,7 @@ def layer_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
     Shapes  x (..., *shape) -> same;  weight γ and bias β (*shape)
     """
     check.positive("layer_norm", axes=axes)
-    if axes > x.ndim:
-        raise cr.ShapeError(f"layer_norm: x {tuple(x.shape)} needs at least {axes} axes")
-    mean, var = moments(x, tuple(range(-axes, 0)))
-    return _affine((x - mean) / cr.sqrt(var + eps), weight, bias)
+    return _core._normalize_rows(x, weight, bias, axes, eps, True)
 
 
 def rms_norm(x: Tensor, weight: Tensor | None = None, *, axes: int = 1, eps: float = 1e-6) -> Tensor:
@@ -41,10 +38,7 @@ def rms_norm(x: Tensor, weight: Tensor | None = None, *, axes: int = 1, eps: flo
     Shapes  x (..., *shape) -> same;  weight γ (*shape)
     """
     check.positive("rms_norm", axes=axes)
-    if axes > x.ndim:
-        raise cr.ShapeError(f"rms_norm: x {tuple(x.shape)} needs at least {axes} axes")
-    square = cr.mean(x * x, axis=tuple(range(-axes, 0)), keepdims=True)
-    return _affine(x / cr.sqrt(square + eps), weight, None)
+    return _core._normalize_rows(x, weight, None, axes, eps, False)
 
 
 def batch_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None,
@@ -54,22 +48,16 @@ def batch_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
 
     Shapes  x (N, C, ...) -> same;  all others (C,): samples and pixels of a channel share them
     """
+    if mean is None or var is None:
+        return _core._normalize_channels(x, weight, bias, eps)
     if x.ndim < 2:
         raise cr.ShapeError(f"batch_norm: x {tuple(x.shape)} needs a batch and a channel axis")
     channel = (1, x.shape[1], *(1,) * (x.ndim - 2))
-    if mean is None or var is None:
-        if x.size == 0:
-            raise cr.ShapeError(f"batch_norm: x {tuple(x.shape)} needs at least one value a channel")
-        mean, var = moments(x, (0, *range(2, x.ndim)))
-    else:
-        mean, var = mean.reshape(channel), var.reshape(channel)
     scale = 1 / cr.sqrt(var + eps)
     if weight is not None:
-        scale = scale * weight.reshape(channel)
-    y = (x - mean) * scale
-    if bias is not None:
-        y = y + bias.reshape(channel)
-    return y, mean.reshape((-1,)), var.reshape((-1,))
+        scale = scale * weight
+    y = (x - mean.reshape(channel)) * scale.reshape(channel)
+    return y if bias is None else y + bias.reshape(channel), mean, var
 
 
 def group_norm(x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, *,
@@ -85,8 +73,7 @@ def group_norm(x: Tensor, groups: int, weight: Tensor | None = None, bias: Tenso
                             f"groups {groups}")
     n, c = x.shape[:2]
     grouped = x.reshape((n, groups, (c // groups) * prod(x.shape[2:])))
-    mean, var = moments(grouped, (2,))
-    y = ((grouped - mean) / cr.sqrt(var + eps)).reshape(tuple(x.shape))
+    y = _core._normalize_rows(grouped, None, None, 1, eps, True).reshape(tuple(x.shape))
     channel = (c, *(1,) * (x.ndim - 2))
     return _affine(y, None if weight is None else weight.reshape(channel),
                    None if bias is None else bias.reshape(channel))
