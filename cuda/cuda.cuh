@@ -27,7 +27,7 @@ void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, size_t 
 
 // What a kernel found wrong. The first to find something writes it; the host raises it where values are next waited for.
 struct Fault {
-  enum Kind : int { none, index, division, negative_power };
+  enum Kind : int { none, index, label, division, negative_power };
   int kind;
   const char* op;
   int64_t value, size;

@@ -125,6 +125,7 @@ void wait(const char* op) {
   check_cuda(op, cudaMemsetAsync(faults(), 0, sizeof(Fault), stream()));
   switch (fault.kind) {
     case Fault::index: fail<IndexError>(fault.op, "index ", fault.value, " is out of range for size ", fault.size);
+    case Fault::label: fail<IndexError>(fault.op, "y holds class ", fault.value, ", needs 0 <= y < ", fault.size);
     case Fault::division: fail<ValueError>(fault.op, "division of an integer by zero");
     default: fail<ValueError>(fault.op, "integers to a negative power; use a floating type");
   }

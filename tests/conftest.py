@@ -13,7 +13,7 @@ if DATA.is_dir():
 
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", choices=("cpu", "cuda"),
-                     help="where the tests of ops put their tensors; tests that know no device are left out then")
+                     help="where tests put their tensors; those that know no device are left out then")
 
 
 def pytest_configure(config):
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(config, items):
     from . import device
     if device.name == "cpu":
         return
-    apart = [item for item in items if not item.nodeid.startswith("tests/ops/") and "device" not in item.keywords]
+    apart = [i for i in items if not i.nodeid.startswith("tests/ops/") and "device" not in i.keywords]
     if apart:
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]

@@ -1,5 +1,7 @@
 """The device that `pytest --device` names, and the library as it looks from there."""
+import contextlib
 import functools
+import sys
 
 import chainrule as cr
 
@@ -25,6 +27,16 @@ class OnDevice:
         if attribute in MAKERS:
             return functools.partial(_made, value)
         return value
+
+
+@contextlib.contextmanager
+def seen_by_imports(library):
+    """Modules imported inside get this library for `import chainrule`."""
+    sys.modules["chainrule"] = library
+    try:
+        yield
+    finally:
+        sys.modules["chainrule"] = cr
 
 
 def _made(make, *args, **options):

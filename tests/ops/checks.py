@@ -107,8 +107,8 @@ def gather(kind):
     """All rows of one kind, from every rows_*.py of this folder."""
     rows = {}
     for path in sorted(Path(__file__).parent.glob("rows_*.py")):
-        module = importlib.import_module(f"{__package__}.{path.stem}")
-        module.cr = cr
+        with device.seen_by_imports(cr):
+            module = importlib.import_module(f"{__package__}.{path.stem}")
         for name, row in getattr(module, kind, {}).items():
             assert name not in rows, f"two rows are called {name}"
             rows[name] = row
@@ -174,7 +174,7 @@ def _sliced(x):
 def _repeated(x):
     if not x.ndim or not x.shape[0]:
         return x, lambda t: t
-    return x[:1], lambda t: cr.broadcast_to(t, x.shape) if isinstance(t, cr.Tensor) else np.broadcast_to(t, x.shape)
+    return x[:1], lambda t: (np if isinstance(t, np.ndarray) else cr).broadcast_to(t, x.shape)
 
 
 def _transposed(x):

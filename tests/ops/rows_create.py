@@ -9,7 +9,7 @@ CASES = {
     "copy": (cr.copy, np.array, [normal(3, 4)]),
     "contiguous": (lambda x: cr._core.contiguous(x), np.array, [normal(3, 4)]),
     "stop_gradient": (cr.stop_gradient, np.array, [normal(3, 4)], {"values": "a constant by definition"}),
-    "to_device": (lambda x: x.to("cpu"), np.array, [normal(2, 3)]),
+    "to_device": (lambda x: x.to("cpu").to(x.device), np.array, [normal(2, 3)]),
 }
 
 CORNERS = {
