@@ -91,7 +91,8 @@ template <template <class> class Kind, class Visit> void reduce_each(const char*
   if (y.size() == 0) return;
   each(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    reduce<Kind<compute_t<T>>>(op, x.data<const T>(), y.data<T>(), Nest::of(x, y));
+    using R = Kind<compute_t<T>>;
+    reduce<R>(op, Elements<T>{x.data<T>()}, Store<R, T>{y.data<T>()}, Nest::of(x, y));
   });
 }
 template <class F> void each_summable(DType t, F&& f) {
@@ -107,7 +108,8 @@ template <template <class> class Kind> void arg_reduce(const char* op, const Ten
   if (y.size() == 0) return;
   each_type(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    reduce<Kind<compute_t<T>>>(op, x.data<const T>(), y.data<int64_t>(), Nest::middle(x.dim(0), x.dim(1), x.dim(2)));
+    using R = Kind<compute_t<T>>;
+    reduce<R>(op, Elements<T>{x.data<T>()}, Store<R, int64_t>{y.data<int64_t>()}, Nest::middle(x.dim(0), x.dim(1), x.dim(2)));
   });
 }
 void argmax(const Tensor& x, Tensor& y) { arg_reduce<ArgMax>("argmax", x, y); }
@@ -119,7 +121,8 @@ void count_nonzero(const Tensor& x, int64_t* n) {
   const Scratch<int64_t> total(1);
   each_type(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    reduce<Count<compute_t<T>>>("count_nonzero", x.data<const T>(), total.get(), Nest::middle(1, x.size(), 1));
+    using R = Count<compute_t<T>>;
+    reduce<R>("count_nonzero", Elements<T>{x.data<T>()}, Store<R, int64_t>{total.get()}, Nest::middle(1, x.size(), 1));
   });
   copy_to_host(n, total.get(), sizeof *n);
 }

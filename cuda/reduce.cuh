@@ -71,38 +71,56 @@ struct Split {
   }
 };
 
-// One thread's share of the elements x[offset + r], r = from, from + step, ... < end: float lanes of at most 64 elements
-// are merged into the total, four loads are under way at a time.
-template <class R, bool partials, class In>
-__device__ typename R::Total reduce_share(const In* x, const Strided<1>& axes, int64_t from, int64_t step, int64_t end) {
+// What a reduction reads: the element at an offset of x, for the result i and its position r along the reduced axes ...
+template <class T> struct Elements {
+  const T* x;
+  __device__ compute_t<T> operator()(int64_t at, int64_t, int64_t) const { return widen(x[at]); }
+};
+// ... and what it writes: the result i, at an offset of y.
+template <class R, class Y> struct Store {
+  Y* y;
+  __device__ void operator()(int64_t, int64_t at, const typename R::Total& total) const { y[at] = narrow<Y>(R::result(total)); }
+};
+template <class R> struct Partials { const typename R::Total* x; };
+
+// One thread's share of the elements r = from, from + step, ... < end: lanes of at most 64 elements are merged into the total,
+// four loads are under way at a time.
+template <class R, class Source>
+__device__ typename R::Total reduce_share(const Source& source, int64_t offset, int64_t i, const Strided<1>& axes, int64_t from,
+                                          int64_t step, int64_t end) {
   auto total = R::start();
-  const auto place = [&](int64_t r) {
+  const auto element = [&](int64_t r) {
     int64_t at[1];
     axes.at(r, at);
-    return at[0];
+    return source(offset + at[0], i, r);
   };
-  int64_t r = from;
-  if constexpr (partials) {
-    for (; r < end; r += step) total = R::merge(total, x[place(r)]);
-  } else {
-    while (r < end) {
-      auto lane = R::lane();
-      int taken = 0;
-      for (; taken < 64 && r + 3 * step < end; taken += 4) {
-        In four[4];
-        for (int k = 0; k < 4; k++) four[k] = x[place(r + k * step)];
-        for (int k = 0; k < 4; k++, r += step) lane = R::join(lane, widen(four[k]), r);
-      }
-      for (; taken < 64 && r < end && r + 3 * step >= end; taken++, r += step) lane = R::join(lane, widen(x[place(r)]), r);
-      total = R::merge(total, lane);
+  for (int64_t r = from; r < end;) {
+    auto lane = R::lane();
+    int taken = 0;
+    for (; taken < 64 && r + 3 * step < end; taken += 4) {
+      const decltype(element(r)) four[4] = {element(r), element(r + step), element(r + 2 * step), element(r + 3 * step)};
+      for (int k = 0; k < 4; k++, r += step) lane = R::join(lane, four[k], r);
     }
+    for (; taken < 64 && r < end && r + 3 * step >= end; taken++, r += step) lane = R::join(lane, element(r), r);
+    total = R::merge(total, lane);
+  }
+  return total;
+}
+template <class R>
+__device__ typename R::Total reduce_share(const Partials<R>& source, int64_t offset, int64_t, const Strided<1>& axes, int64_t from,
+                                          int64_t step, int64_t end) {
+  auto total = R::start();
+  for (int64_t r = from; r < end; r += step) {
+    int64_t at[1];
+    axes.at(r, at);
+    total = R::merge(total, source.x[offset + at[0]]);
   }
   return total;
 }
 
 template <class T> struct Room { T place[threads]; };
-template <class R, bool partials, class In, class Y>
-__global__ void reduce_elements(const In* x, Y* y, typename R::Total* partial, Nest nest, Split s) {
+template <class R, class Source, class Sink>
+__global__ void reduce_elements(Source source, Sink sink, typename R::Total* partial, Nest nest, Split s) {
   using Total = typename R::Total;
   Total* room = shared<Room<Total>>().place;
   const int t = threadIdx.x;
@@ -113,25 +131,26 @@ __global__ void reduce_elements(const In* x, Y* y, typename R::Total* partial, N
     int64_t at[2];
     if (i < nest.kept.n) {
       nest.kept.at(i, at);
-      total = reduce_share<R, partials>(x + at[0], nest.reduced, begin + d, s.down, std::min(begin + s.part, nest.reduced.n));
+      const int64_t end = begin + s.part < nest.reduced.n ? begin + s.part : nest.reduced.n;
+      total = reduce_share<R>(source, at[0], i, nest.reduced, begin + d, s.down, end);
     }
     total = join_threads(total, room, c * s.down + d, d, s.down, [](Total a, Total b) { return R::merge(a, b); });
     if (d != 0 || i >= nest.kept.n) continue;
     if (partial) partial[task / s.tasks * nest.kept.n + i] = total;
-    else y[at[1]] = narrow<Y>(R::result(total));
+    else sink(i, at[1], total);
   }
 }
 
 // In one launch, or in two when the elements are cut into parts.
-template <class R, class T, class Y> void reduce(const char* op, const T* x, Y* y, const Nest& nest) {
+template <class R, class Source, class Sink> void reduce(const char* op, Source source, Sink sink, const Nest& nest) {
   const Split s(nest, false);
   typename R::Total* none = nullptr;
-  if (s.parts == 1) return launch(op, reduce_elements<R, false, T, Y>, blocks(s.tasks, 1), threads, 0, x, y, none, nest, s);
+  if (s.parts == 1) return launch(op, reduce_elements<R, Source, Sink>, blocks(s.tasks, 1), threads, 0, source, sink, none, nest, s);
   const Scratch<typename R::Total> partial(s.parts * nest.kept.n);
-  launch(op, reduce_elements<R, false, T, Y>, blocks(s.tasks * s.parts, 1), threads, 0, x, y, partial.get(), nest, s);
+  launch(op, reduce_elements<R, Source, Sink>, blocks(s.tasks * s.parts, 1), threads, 0, source, sink, partial.get(), nest, s);
   const Nest again = nest.of_parts(s.parts);
   const Split whole(again, true);
-  launch(op, reduce_elements<R, true, typename R::Total, Y>, blocks(whole.tasks, 1), threads, 0, partial.get(), y, none, again,
+  launch(op, reduce_elements<R, Partials<R>, Sink>, blocks(whole.tasks, 1), threads, 0, Partials<R>{partial.get()}, sink, none, again,
          whole);
 }
 
