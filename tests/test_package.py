@@ -154,7 +154,7 @@ def test_fields_of_docstrings_come_in_their_order():
 
 
 def examples():
-    """Everything with a >>> in its docstring; those of the core's functions are not found by doctest itself."""
+    """Everything with a >>> in its docstring; doctest does not find the core's by itself."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     tests = [test for module in modules() for test in finder.find(module)]
     parser = doctest.DocTestParser()
