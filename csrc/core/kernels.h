@@ -13,6 +13,9 @@ namespace chainrule {
 
 struct SgdStep;
 struct AdamStep;
+struct Windows;
+struct PoolAxis;
+struct Band;
 
 using AnyFunction = void (*)();
 
@@ -149,6 +152,16 @@ inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&>
 
 // a (batch, M, K) @ b (batch, K, N) -> y row-major; a and b of any strides
 inline Binary matmul{"matmul"};
+
+// convolution: x (N, C, D, H, W), w (O, C / groups, kd, kh, kw), z (N, O, D', H', W'), all row-major; b (O) or none
+inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&, const Windows&> conv{"conv"};                      // x, w, b -> z
+inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&, const Windows&> conv_transpose{"conv_transpose"};  // z, w, b (C) -> x
+inline Slot<const Tensor&, const Tensor&, Tensor&, const Windows&> conv_weight{"conv_weight"};                       // x, z -> w
+
+// pooling: x (rows, D, H, W) -> y and the row-major positions in (D, H, W) of what was taken; all row-major
+inline Slot<const Tensor&, const std::vector<PoolAxis>&, Tensor&, Tensor&> max_pool{"max_pool"};
+// x (outer, n, inner) -> y (outer, m, inner), y = A x along the middle axis for a banded matrix A
+inline Slot<const Tensor&, const Band&, Tensor&> band_matmul{"band_matmul"};
 
 // random numbers
 inline Slot<Tensor&, RandomKey> random_uniform{"random_uniform"}, random_normal{"random_normal"};

@@ -1,6 +1,7 @@
 // All ops.
 #pragma once
 #include "core/graph.h"
+#include "ops/conv.h"
 #include "ops/create.h"
 #include "ops/index.h"
 #include "ops/matmul.h"

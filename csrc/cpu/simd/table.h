@@ -12,6 +12,18 @@ template <class T> struct Tile {
   void (*multiply)(int64_t K, const T* a, const T* b, T* c, ptrdiff_t row_stride, bool add);
 };
 
+// For convolution, with operands read in place: c (rows x columns) = or += Σ a[k][row] x[offset[k] + column].
+template <class T> struct TapTile {
+  int rows;                                  // at most; the entries are for 1, 2, ... rows
+  int columns[16];
+  void (*multiply[16])(int64_t K, const T* a, const T* x, const int64_t* offset, T* c, ptrdiff_t row_stride, bool add);
+};
+// sum[row][tap] += Σ d[row][j] x[offset[tap] + j] over j < n, a multiple of `lanes`.
+template <class T> struct DotTile {
+  int lanes, rows, taps;                     // at most; the entries are for 1, 2, ... of them
+  void (*dot[4][6])(int64_t n, const T* d, ptrdiff_t d_row, const T* x, const int64_t* offset, T* sum, ptrdiff_t sum_row);
+};
+
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
@@ -20,6 +32,10 @@ struct SimdTable {
   float (*multiply_adds)(int64_t rounds);
   Tile<float> tile_f32;
   Tile<double> tile_f64;
+  TapTile<float> taps_f32;
+  TapTile<double> taps_f64;
+  DotTile<float> dots_f32;
+  DotTile<double> dots_f64;
   VectorFunction exp, expm1, log, tanh, sigmoid, erf;
   float (*largest)(const float* x, int64_t n);
   double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m); its terms into y, if there is one

@@ -1,0 +1,193 @@
+// Convolution without copying windows out. The part of x that a block of grid points needs is laid out once, with its
+// padding, so that tap k of every point lies one fixed offset from the point: a sum over taps then reads whole vectors of
+// neighbouring points from x itself. Points of a block are numbered along the laid out rows; between two rows lie a few
+// numbers that belong to no point, computed and thrown away.
+//
+// The adjoint in x is the same with d in x's place: the elements of x that are congruent modulo the stride are a grid of
+// step 1 in d, with those taps that reach them.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "core/device.h"
+#include "core/windows.h"
+#include "cpu/loops.h"
+#include "cpu/simd.h"
+
+namespace chainrule::conv {
+
+constexpr int64_t buffer_bytes = 256 << 10;  // of x laid out at a time: half of a small second-level cache
+constexpr int64_t task_work = 1 << 20;       // multiply-adds that are worth a task: some 20 us
+constexpr int64_t slack = 128;               // a tile may read so much beyond its last point
+
+template <class C> const TapTile<C>& tap_tile();
+template <> inline const TapTile<float>& tap_tile() { return simd().taps_f32; }
+template <> inline const TapTile<double>& tap_tile() { return simd().taps_f64; }
+template <class C> const DotTile<C>& dot_tile();
+template <> inline const DotTile<float>& dot_tile() { return simd().dots_f32; }
+template <> inline const DotTile<double>& dot_tile() { return simd().dots_f64; }
+
+inline int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+inline int64_t floor_div(int64_t n, int64_t unit) { return n >= 0 ? n / unit : -up(-n, unit); }
+
+template <class C> struct Buffer {
+  Ref<Storage> storage;
+  C* p = nullptr;
+  explicit Buffer(int64_t n) : storage(allocate(Device::cpu, size_t(n) * sizeof(C))), p(static_cast<C*>(storage->data)) {}
+};
+
+// Tap `index` of the kernel: point i reads laid out element i + shift of residue number `phase`.
+struct Tap { int64_t index, phase, shift; };
+
+struct GridAxis {
+  int64_t in = 1, points = 1;                // the size of what is read; the number of points
+  int64_t step = 1, origin = 0;              // laid out element j of residue r is in[j step + r + origin]
+  std::vector<int64_t> residues;             // modulo step, those that a tap reads
+  std::vector<Tap> taps;
+  int64_t reach = 0;                         // the largest shift
+  int64_t out = 1, out_start = 0, out_step = 1;      // point i is element out_start + i out_step of what is written
+
+  void add_tap(int64_t index, int64_t position) {
+    const int64_t residue = position % step;
+    size_t phase = 0;
+    while (phase < residues.size() && residues[phase] != residue) phase++;
+    if (phase == residues.size()) residues.push_back(residue);
+    taps.push_back({index, int64_t(phase), position / step});
+    reach = std::max(reach, position / step);
+  }
+};
+
+// Images, depth, height, width.
+using Grid = std::array<GridAxis, 4>;
+
+inline GridAxis image_axis(int64_t n) {
+  GridAxis g;
+  g.in = g.points = g.out = n;
+  g.add_tap(0, 0);
+  return g;
+}
+inline GridAxis forward_axis(const WindowAxis& a) {
+  GridAxis g;
+  g.in = a.in;
+  g.points = g.out = a.out;
+  g.step = a.stride;
+  g.origin = -a.before;
+  for (int64_t k = 0; k < a.size; k++) g.add_tap(k, k * a.dilation);
+  return g;
+}
+// x[residue + i stride] is reached by window p through tap k where  p stride = residue + i stride + before - k dilation.
+inline GridAxis adjoint_axis(const WindowAxis& a, int64_t residue) {
+  GridAxis g;
+  g.in = a.out;
+  g.points = a.in > residue ? up(a.in - residue, a.stride) : 0;
+  g.out = a.in;
+  g.out_start = residue;
+  g.out_step = a.stride;
+  const auto reached = [&](int64_t k) { return residue + a.before - k * a.dilation; };
+  for (int64_t k = 0; k < a.size; k++)
+    if (reached(k) % a.stride == 0) g.origin = reached(k) / a.stride;        // the last one is the lowest
+  for (int64_t k = 0; k < a.size; k++)
+    if (reached(k) % a.stride == 0) g.add_tap(k, reached(k) / a.stride - g.origin);
+  return g;
+}
+inline Grid forward_grid(int64_t images, const Windows& w) {
+  return {image_axis(images), forward_axis(w.axis[0]), forward_axis(w.axis[1]), forward_axis(w.axis[2])};
+}
+
+// A box of grid points, and how x is laid out for it.
+struct Block {
+  std::array<int64_t, 4> begin, size;        // in points
+  std::array<int64_t, 4> wide;               // size with the reach of the taps
+  int64_t phase, channel;                    // elements of one residue, of all residues of a channel
+
+  Block(const Grid& g, const std::array<int64_t, 4>& begin, const std::array<int64_t, 4>& most) : begin(begin), phase(1) {
+    for (int i = 0; i < 4; i++) {
+      size[i] = std::min(most[i], g[i].points - begin[i]);
+      wide[i] = size[i] + g[i].reach;
+      phase *= wide[i];
+    }
+    channel = phase;
+    for (const GridAxis& a : g) channel *= int64_t(a.residues.size());
+  }
+  int64_t flat(int64_t n, int64_t d, int64_t h, int64_t w) const {
+    return ((n * wide[1] + d) * wide[2] + h) * wide[3] + w;
+  }
+  // One more than the number of the last point.
+  int64_t length() const { return flat(size[0] - 1, size[1] - 1, size[2] - 1, size[3] - 1) + 1; }
+  int64_t points() const { return size[0] * size[1] * size[2] * size[3]; }
+
+  // Where each tap of each channel lies, in the order channel, depth, height, width.
+  std::vector<int64_t> offsets(const Grid& g, int64_t channels) const {
+    std::vector<int64_t> out;
+    for (int64_t c = 0; c < channels; c++)
+      for (const Tap& d : g[1].taps)
+        for (const Tap& h : g[2].taps)
+          for (const Tap& w : g[3].taps) {
+            const int64_t p = (d.phase * int64_t(g[2].residues.size()) + h.phase) * int64_t(g[3].residues.size()) + w.phase;
+            out.push_back(c * channel + p * phase + flat(0, d.shift, h.shift, w.shift));
+          }
+    return out;
+  }
+};
+
+// The grid in equal boxes: halved along its first axes until `enough(box)`.
+struct Blocks {
+  std::array<int64_t, 4> most, number;
+  int64_t count;
+
+  template <class Enough> Blocks(const Grid& g, Enough enough) {
+    for (int i = 0; i < 4; i++) most[i] = std::max<int64_t>(1, g[i].points);
+    recount(g);
+    for (int i = 0; i < 4; i++)
+      while (most[i] > 1 && !enough(Block(g, {}, most), count)) {
+        most[i] = up(most[i], 2);
+        recount(g);
+      }
+  }
+  void recount(const Grid& g) {
+    count = 1;
+    for (int i = 0; i < 4; i++) count *= number[i] = up(g[i].points, most[i]);
+  }
+  Block at(const Grid& g, int64_t i) const {
+    std::array<int64_t, 4> begin;
+    for (int a = 3; a >= 0; a--) {
+      begin[a] = i % number[a] * most[a];
+      i /= number[a];
+    }
+    return Block(g, begin, most);
+  }
+};
+
+// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them.
+template <class T, class C>
+void lay_out(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
+  const int64_t H = g[2].in, W = g[3].in, plane = g[1].in * H * W;
+  const auto at = [&](int axis, int64_t residue, int64_t j) {
+    return (b.begin[axis] + j) * g[axis].step + residue + g[axis].origin;
+  };
+  for (int64_t c = 0; c < channels; c++)
+    for (int64_t rd : g[1].residues)
+      for (int64_t rh : g[2].residues)
+        for (int64_t rw : g[3].residues) {
+          const int64_t first = at(3, rw, 0), step = g[3].step;
+          const int64_t lo = std::clamp<int64_t>(up(std::max<int64_t>(-first, 0), step), 0, b.wide[3]);
+          const int64_t hi = std::clamp<int64_t>(floor_div(W - 1 - first, step) + 1, lo, b.wide[3]);
+          for (int64_t n = 0; n < b.wide[0]; n++)
+            for (int64_t jd = 0; jd < b.wide[1]; jd++)
+              for (int64_t jh = 0; jh < b.wide[2]; jh++, out += b.wide[3]) {
+                const int64_t d = at(1, rd, jd), h = at(2, rh, jh);
+                if (d < 0 || d >= g[1].in || h < 0 || h >= H) {
+                  std::fill_n(out, b.wide[3], C(0));
+                  continue;
+                }
+                const T* row = x + ((b.begin[0] + n) * x_channels + c) * plane + (d * H + h) * W + first;
+                for (int64_t j = 0; j < lo; j++) out[j] = C(0);
+                if (step == 1) for (int64_t j = lo; j < hi; j++) out[j] = C(row[j]);
+                else for (int64_t j = lo; j < hi; j++) out[j] = C(row[j * step]);
+                for (int64_t j = hi; j < b.wide[3]; j++) out[j] = C(0);
+              }
+        }
+  std::fill_n(out, slack, C(0));
+}
+
+}  // namespace chainrule::conv
