@@ -17,6 +17,8 @@ def draw(history, path):
     draw_loss(axes[0], history)
     if measures:
         draw_measures(axes[1], history, measures)
+    for axis in axes:
+        axis.xaxis.get_major_locator().set_params(integer=True)
     atomic.replace(path, lambda temporary: canvas.print_png(temporary))
 
 
