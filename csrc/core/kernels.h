@@ -96,9 +96,28 @@ inline Binary floor_divide{"floor_divide"}, remainder{"remainder"}, power{"power
 inline Binary maximum{"maximum"}, minimum{"minimum"};
 inline Binary equal{"equal"}, not_equal{"not_equal"}, less{"less"}, less_equal{"less_equal"};   // y is boolean
 inline Binary bitwise_and{"bitwise_and"}, bitwise_or{"bitwise_or"}, bitwise_xor{"bitwise_xor"};  // integers, booleans
-inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&> where{"where"};                // condition, a, b -> y
-inline Unary abs{"abs"}, sign{"sign"}, bitwise_invert{"bitwise_invert"};
-inline Unary negative{"negative"}, exp{"exp"}, log{"log"}, sin{"sin"}, cos{"cos"}, tanh{"tanh"};
+using Ternary = Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&>;
+inline Ternary where{"where"};                                          // condition, a, b -> y
+inline Ternary clip{"clip"};                                            // x, low, high -> y = min(max(x, low), high)
+inline Unary abs{"abs"}, sign{"sign"}, bitwise_invert{"bitwise_invert"}, negative{"negative"};
+// the rest of the elementwise functions: floating types only
+inline Unary floor{"floor"}, ceil{"ceil"}, round{"round"}, trunc{"trunc"};                      // round: half to even
+inline Unary exp{"exp"}, expm1{"expm1"}, log{"log"}, log1p{"log1p"}, log2{"log2"}, log10{"log10"};
+inline Unary sqrt{"sqrt"}, rsqrt{"rsqrt"};
+inline Unary sin{"sin"}, cos{"cos"}, tan{"tan"}, asin{"asin"}, acos{"acos"}, atan{"atan"};
+inline Unary sinh{"sinh"}, cosh{"cosh"}, tanh{"tanh"}, asinh{"asinh"}, acosh{"acosh"}, atanh{"atanh"};
+inline Binary atan2{"atan2"}, hypot{"hypot"}, logaddexp{"logaddexp"}, copysign{"copysign"};
+inline Unary erf{"erf"}, erfc{"erfc"}, erfinv{"erfinv"}, lgamma{"lgamma"}, digamma{"digamma"};
+inline Slot<const Tensor&, int64_t, Tensor&> polygamma{"polygamma"};                            // x, n >= 1
+inline Unary sigmoid{"sigmoid"}, softplus{"softplus"}, relu{"relu"}, silu{"silu"}, mish{"mish"};
+inline Unary gelu{"gelu"}, gelu_tanh{"gelu_tanh"};
+inline Slot<const Tensor&, double, Tensor&> leaky_relu{"leaky_relu"}, elu{"elu"};               // x, slope or alpha
+// y = d f'(x), where a composite would take several passes; those of tanh and sigmoid take f(x) in place of x
+inline Binary tanh_slope{"tanh_slope"}, sigmoid_slope{"sigmoid_slope"}, silu_slope{"silu_slope"};
+inline Binary mish_slope{"mish_slope"}, gelu_slope{"gelu_slope"}, gelu_tanh_slope{"gelu_tanh_slope"};
+inline Slot<const Tensor&, const Tensor&, double, Tensor&> elu_slope{"elu_slope"};              // d, x, alpha
+// y = d where x > 0, d slope where x < 0, d at_zero elsewhere
+inline Slot<const Tensor&, const Tensor&, double, double, Tensor&> kink{"kink"};                // d, x, slope, at_zero
 
 // reductions: y has x's axes, of size 1 where x is reduced
 inline Unary sum{"sum"}, prod{"prod"};                                   // int64 or floating

@@ -1,26 +1,71 @@
 // y = f(x) for functions that are compiled for each instruction set, on tensors of any strides and floating type.
+//
+// float32 runs through the vector function; float16 and bfloat16 do so in a buffer; float64 calls the plain function.
 #pragma once
 #include "cpu/loops.h"
 #include "cpu/simd.h"
 
 namespace chainrule {
 
-// f runs on float32; plain is the same function of one number, for float64. Other rows go through a buffer.
-template <class Plain> void vector_map(const Tensor& x, const Tensor& y, VectorFunction f, Plain plain) {
+using PlainFunction = double (*)(double);
+
+namespace detail {
+constexpr int64_t block = 256;                 // numbers in a buffer: they stay in the first cache
+
+template <class T> void read_block(const T* p, int64_t step, float* row, int64_t n) {
+  if (step == 1) for (int64_t i = 0; i < n; i++) row[i] = float(p[i]);
+  else for (int64_t i = 0; i < n; i++) row[i] = float(p[i * step]);
+}
+template <class T> void write_block(const float* row, T* p, int64_t step, int64_t n) {
+  if (step == 1) for (int64_t i = 0; i < n; i++) p[i] = T(row[i]);
+  else for (int64_t i = 0; i < n; i++) p[i * step] = T(row[i]);
+}
+}  // namespace detail
+
+// y = f(x)
+void vector_map(const Tensor& x, const Tensor& y, VectorFunction f, PlainFunction plain);
+// The same without a vector function: for functions that are seldom called.
+void plain_map(const Tensor& x, const Tensor& y, float (*single)(float), PlainFunction plain);
+void plain_map(const Tensor& a, const Tensor& b, const Tensor& y, float (*single)(float, float), double (*plain)(double, double));
+
+// y = after(x, f(before(x)))
+template <class Before, class After>
+void vector_map(const Tensor& x, const Tensor& y, Before before, VectorFunction f, PlainFunction plain, After after) {
   each_float(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (std::is_same_v<T, double>) return map<T, T>(x, y, plain);
+    if constexpr (std::is_same_v<T, double>) map<T, T>(x, y, [=](double x) { return after(x, plain(before(x))); });
     else each_row<2>(x.shape(), {&x.strides(), &y.strides()}, [&](const auto& at, int64_t n, const auto& step) {
-      const T* px = x.data<T>() + at[0];
-      T* py = y.data<T>() + at[1];
-      if constexpr (std::is_same_v<T, float>)
-        if (step[0] == 1 && step[1] == 1) return f(px, py, n);
-      float row[256];
-      for (int64_t begin = 0; begin < n; begin += 256) {
-        const int64_t m = std::min<int64_t>(256, n - begin);
-        for (int64_t i = 0; i < m; i++) row[i] = float(px[(begin + i) * step[0]]);
-        f(row, row, m);
-        for (int64_t i = 0; i < m; i++) py[(begin + i) * step[1]] = T(row[i]);
+      float row[detail::block], value[detail::block];
+      for (int64_t begin = 0; begin < n; begin += detail::block) {
+        const int64_t m = std::min(detail::block, n - begin);
+        detail::read_block(x.data<T>() + at[0] + begin * step[0], step[0], row, m);
+        for (int64_t i = 0; i < m; i++) value[i] = before(row[i]);
+        f(value, value, m);
+        for (int64_t i = 0; i < m; i++) row[i] = after(row[i], value[i]);
+        detail::write_block(row, y.data<T>() + at[1] + begin * step[1], step[1], m);
+      }
+    });
+  });
+}
+
+// y = after(a, b, f(before(a, b)))
+template <class Before, class After>
+void vector_map(const Tensor& a, const Tensor& b, const Tensor& y, Before before, VectorFunction f, PlainFunction plain,
+                After after) {
+  each_float(y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_same_v<T, double>)
+      map<T, T>(a, b, y, [=](double a, double b) { return after(a, b, plain(before(a, b))); });
+    else each_row<3>(y.shape(), {&a.strides(), &b.strides(), &y.strides()}, [&](const auto& at, int64_t n, const auto& step) {
+      float first[detail::block], second[detail::block], value[detail::block];
+      for (int64_t begin = 0; begin < n; begin += detail::block) {
+        const int64_t m = std::min(detail::block, n - begin);
+        detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], first, m);
+        detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], second, m);
+        for (int64_t i = 0; i < m; i++) value[i] = before(first[i], second[i]);
+        f(value, value, m);
+        for (int64_t i = 0; i < m; i++) value[i] = after(first[i], second[i], value[i]);
+        detail::write_block(value, y.data<T>() + at[2] + begin * step[2], step[2], m);
       }
     });
   });

@@ -1,8 +1,10 @@
 // All ops.
 #pragma once
 #include "core/graph.h"
+#include "ops/activation.h"
 #include "ops/conv.h"
 #include "ops/create.h"
+#include "ops/elementary.h"
 #include "ops/index.h"
 #include "ops/matmul.h"
 #include "ops/norm.h"
@@ -11,5 +13,6 @@
 #include "ops/reduce.h"
 #include "ops/scan.h"
 #include "ops/softmax.h"
+#include "ops/special.h"
 #include "ops/update.h"
 #include "ops/views.h"

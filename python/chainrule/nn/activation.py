@@ -29,12 +29,12 @@ def identity(u: Tensor) -> Tensor:
 
 def relu(u: Tensor) -> Tensor:
     """max(0, u), derivative 1 at 0.   Book: (5.17)"""
-    return cr.relu(u)
+    return cr.relu(u, at_zero=1.0)
 
 
 def leaky_relu(u: Tensor, slope: float = 0.01) -> Tensor:
     """max(0, u) + slope min(0, u).   Book: §5.3"""
-    return cr.where(u < 0, slope * u, u)
+    return cr.leaky_relu(u, slope)
 
 
 def sigmoid(u: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def softsign(u: Tensor) -> Tensor:
 
 def elu(u: Tensor, alpha: float = 1.0) -> Tensor:
     """u if u > 0, else alpha (exp(u) - 1).   Book: §5.3"""
-    return cr.where(u > 0, u, alpha * cr.expm1(cr.minimum(u, cr.zeros_like(u))))
+    return cr.elu(u, alpha)
 
 
 def selu(u: Tensor) -> Tensor:
@@ -67,24 +67,22 @@ def selu(u: Tensor) -> Tensor:
 
     Book: §5.3
     """
-    return 1.0507009873554805 * elu(u, 1.6732632423543772)
+    return cr.selu(u)
 
 
 def silu(u: Tensor) -> Tensor:
     """u sigmoid(u), also called swish.   Book: §5.3"""
-    return u * cr.sigmoid(u)
+    return cr.silu(u)
 
 
-def gelu(u: Tensor, approximate: bool = False) -> Tensor:
-    """u Φ(u) with the normal distribution function Φ; its tanh approximation if asked for."""
-    if approximate:
-        return 0.5 * u * (1 + cr.tanh(0.7978845608028654 * (u + 0.044715 * u * u * u)))    # sqrt(2 / pi)
-    return 0.5 * u * (1 + cr.erf(u * 0.7071067811865476))                                  # 1 / sqrt(2)
+def gelu(u: Tensor, approximate: str = "none") -> Tensor:
+    """u Φ(u) with the normal distribution function Φ; "tanh" takes its approximation by tanh."""
+    return cr.gelu(u, approximate)
 
 
 def mish(u: Tensor) -> Tensor:
     """u tanh(softplus(u))."""
-    return u * cr.tanh(cr.softplus(u))
+    return cr.mish(u)
 
 
 def hardtanh(u: Tensor) -> Tensor:
@@ -109,7 +107,7 @@ def relu6(u: Tensor) -> Tensor:
 
 def logsigmoid(u: Tensor) -> Tensor:
     """log(sigmoid(u)) = -softplus(-u)."""
-    return -cr.softplus(-u)
+    return cr.log_sigmoid(u)
 
 
 def arctan(u: Tensor) -> Tensor:
@@ -130,10 +128,10 @@ class Identity(Module):
 
 
 class ReLU(Module):
-    """max(0, u).   Book: (5.17)"""
+    """max(0, u), derivative 1 at 0.   Book: (5.17)"""
 
     def __call__(self, u: Tensor) -> Tensor:
-        return cr.relu(u)
+        return relu(u)
 
 
 class LeakyReLU(Module):
@@ -217,9 +215,9 @@ class SiLU(Module):
 
 
 class GELU(Module):
-    """u Φ(u) with the normal distribution function Φ; its tanh approximation if asked for."""
+    """u Φ(u) with the normal distribution function Φ; "tanh" takes its approximation by tanh."""
 
-    def __init__(self, approximate: bool = False) -> None:
+    def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
     def __call__(self, u: Tensor) -> Tensor:
