@@ -72,7 +72,7 @@ def test_a_picture_file_gets_the_answer_of_the_sample_it_shows(trained, tmp_path
     (["train", "--model", "vgg"], "--model must be one of softmax, mlp, lenet, got 'vgg'"),
     (["train", "--device", "tpu"], "--device must be one of cpu, cuda, got 'tpu'"),
     (["train", "--epochs", "-1"], "--epochs must be at least 0, got -1"),
-    (["train", "--epochs", "many"], "many"),
+    (["train", "--epochs", "many"], "--epochs"),
     (["train", "--batch-size", "0"], "--batch-size must be at least 1, got 0"),
     (["train", "--alpha", "0"], "--alpha must be positive and finite, got 0"),
     (["train", "--alpha", "nan"], "--alpha must be positive and finite, got nan"),
@@ -83,12 +83,11 @@ def test_a_picture_file_gets_the_answer_of_the_sample_it_shows(trained, tmp_path
     (["predict", "--save", "/nowhere-to-be-found", "--index", "0"], "has no model.safetensors"),
     (["predict"], "predict needs a picture file or --index"),
     (["fly"], "fly"),
-    (["bench", "no-such-benchmark"], "bench"),
 ])
 def test_wrong_options_get_one_line_and_code_2(arguments, message, tmp_path):
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2 and message in done.stderr
-    assert arguments[0] == "bench" or len(done.stderr.splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
 
 
@@ -159,14 +158,10 @@ def test_without_typer_there_is_one_helpful_line(tmp_path):
     assert done.stderr == "chainrule: the command line needs typer: pip install 'chainrule[cli]'\n"
 
 
-def test_bench_lists_what_a_checkout_has(tmp_path):
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "pyproject.toml").touch()
-    source = os.path.join(os.path.dirname(__file__), os.pardir, "benchmarks", "__main__.py")
-    if not os.path.exists(source):
-        pytest.skip("no benchmarks beside the tests")
-    with open(source) as file:
-        (tmp_path / "benchmarks" / "__main__.py").write_text(file.read())
-    (tmp_path / "benchmarks" / "adding.py").write_text("print(1 + 1)")
-    assert run("bench", "--list", cwd=tmp_path).stdout.split() == ["adding"]
-    assert run("bench", "adding", cwd=tmp_path).stdout.split() == ["adding", "2"]
+def test_bench_runs_what_a_checkout_has():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    families = run("bench", "--list", cwd=root).stdout.split()
+    files = {name.removesuffix(".py") for name in os.listdir(os.path.join(root, "benchmarks"))}
+    assert "matmul" in families and set(families) <= files
+    done = run("bench", "matmul", "--tiny", "--peers", "none", cwd=root)
+    assert done.returncode == 0 and "GFLOP/s" in done.stdout

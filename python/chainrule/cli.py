@@ -31,8 +31,9 @@ def main(arguments=None):
     except ImportError:
         return complain("the command line needs typer: pip install 'chainrule[cli]'", 2)
     try:
-        app()(arguments or sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="chainrule")
-        return 0
+        given = arguments or sys.argv[1:] or ["--help"]
+        code = app()(given, standalone_mode=False, prog_name="chainrule")
+        return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         return complain("interrupted", 130)
     except Interrupted as error:
@@ -71,7 +72,7 @@ def app():
     """The option parser, as a function of the arguments."""
     from typing import Annotated
 
-    from typer import Argument, Option, Typer
+    from typer import Argument, Context, Exit, Option, Typer
     from typer.main import get_command
 
     commands = Typer(add_completion=False, rich_markup_mode=None,
@@ -110,13 +111,13 @@ def app():
         for name, value in info():
             print(f"{name:16} {value}")
 
-    @commands.command("bench")
-    def bench_command(
-        names: Annotated[list[str] | None, Argument(help="Benchmarks to run; all by default.")] = None,
-        show: Annotated[bool, Option("--list", help="Only list them.")] = False,
-    ):
-        """Run the benchmarks of a checkout of the repository."""
-        bench([*(names or []), *(["--list"] if show else [])])
+    @commands.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+    def bench_command(context: Context):
+        """Run the benchmarks of a checkout: all, or the families named; --list names them, --tiny is quick.
+
+        Other options are those of `python -m benchmarks`: --peers, --out FILE, --compare OLD.json.
+        """
+        raise Exit(bench(context.args))
 
     gallery = Typer(rich_markup_mode=None, no_args_is_help=True,
                     help="The book's figures, tables and worked numbers, made here and compared.")
@@ -277,7 +278,7 @@ def memory():
 
 
 def bench(arguments):
-    """`python -m benchmarks` in the checkout around this package, or around the current folder."""
+    """Exit code of `python -m benchmarks` in the checkout around this package, or the current folder."""
     for root in (Path.cwd(), Path(cr.__file__).resolve().parents[2]):
         if (root / "benchmarks" / "__main__.py").is_file() and (root / "pyproject.toml").is_file():
             break
@@ -286,7 +287,5 @@ def bench(arguments):
                       "run `chainrule bench` from a checkout")
     here = str(Path(cr.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    code = subprocess.call([sys.executable, "-m", "benchmarks", *arguments], cwd=root,
+    return subprocess.call([sys.executable, "-m", "benchmarks", *arguments], cwd=root,
                            env={**os.environ, "PYTHONPATH": path})
-    if code:
-        raise Refused(f"bench: python -m benchmarks ended with code {code}")
