@@ -1,13 +1,14 @@
 // Random numbers: element i of a draw is a function of i and the key alone, the same one as on the CPU.
-#include "cuda.cuh"
-#include "core/rng.h"
+#include "graph.cuh"
+#include "ops/random.h"
 
 namespace chainrule {
 namespace {
 
 // Each element of a block of four words: f(words, out) gives `width` values.  One thread a block of words.
-template <int width, class T, class F> __global__ void draw(T* y, int64_t n, RandomKey key, F f) {
+template <int width, class T, class F> __global__ void draw(T* y, int64_t n, RandomKey key, DrawnBefore before, F f) {
   const int64_t blocks = (n + width - 1) / width;
+  key.position += before.blocks();
   for (int64_t b = first(); b < blocks; b += stride()) {
     T out[width];
     f(philox(key, uint64_t(b)), out);
@@ -58,7 +59,8 @@ template <class F> void floats(const char* op, Tensor& y, RandomKey key) {
   each_float(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     constexpr int width = sizeof(T) == 8 ? 2 : 4;
-    launch(op, draw<width, T, F>, blocks((y.size() + width - 1) / width), threads, 0, y.data<T>(), y.size(), key, F{});
+    const int64_t count = (y.size() + width - 1) / width;
+    launch(op, draw<width, T, F>, blocks(count), threads, 0, y.data<T>(), y.size(), key, drawn_before(key, int64_t(random_blocks(y.size()))), F{});
   });
 }
 void uniform(Tensor& y, RandomKey key) { floats<Uniform>("uniform", y, key); }
@@ -66,7 +68,7 @@ void normal(Tensor& y, RandomKey key) { floats<Normal>("normal", y, key); }
 void integers(Tensor& y, int64_t range, RandomKey key) {
   if (y.size() == 0) return;
   launch("randint", draw<2, int64_t, Integers>, blocks((y.size() + 1) / 2), threads, 0, y.data<int64_t>(), y.size(), key,
-         Integers{uint64_t(range)});
+         drawn_before(key, int64_t(random_blocks(y.size()))), Integers{uint64_t(range)});
 }
 
 const Fill filled[] = {{kernel::random_uniform, Device::cuda, uniform}, {kernel::random_normal, Device::cuda, normal}};

@@ -28,6 +28,7 @@ py::dict as_dict(const MemoryStatistics& s) {
 }  // namespace
 
 static void bind_runtime(py::module_& m) {
+  using namespace py::literals;
   unlock_interpreter = unlock;
   lock_interpreter = lock;
   m.def("instruction_set", [] { return simd().name; },
@@ -48,6 +49,24 @@ static void bind_runtime(py::module_& m) {
   }, "Why CUDA cannot be used here, or None when it can.");
   m.def("_cuda_backend", [] { return cuda_backend(); });
   m.def("_cuda_device_count", [] { int n = 0; kernel::count_devices(Device::cuda, &n); return n; });
+  m.def("_cuda_reset_peak", [] { kernel::reset_peak(Device::cuda); });
+  m.def("_cuda_empty_cache", [] { kernel::empty_cache(Device::cuda); });
+  m.def("_cuda_properties", [] {
+    DeviceProperties p;
+    kernel::device_properties(Device::cuda, &p);
+    return py::dict("name"_a = p.name, "capability"_a = py::make_tuple(p.major, p.minor), "multiprocessors"_a = p.processors,
+                    "memory"_a = p.memory, "shared_memory"_a = p.shared_memory, "l2_cache"_a = p.cache, "driver"_a = p.driver,
+                    "runtime"_a = p.runtime);
+  });
+  m.def("_begin_capture", [] { kernel::begin_capture(Device::cuda); });
+  m.def("_end_capture", [] {
+    void* graph = nullptr;
+    kernel::end_capture(Device::cuda, &graph);
+    return py::capsule(graph, "chainrule.graph", [](PyObject* o) {
+      kernel::release_graph(Device::cuda, PyCapsule_GetPointer(o, "chainrule.graph"));
+    });
+  });
+  m.def("_replay", [](const py::capsule& graph) { kernel::replay_graph(Device::cuda, graph.get_pointer()); });
   m.def("_cuda_memory", [] { MemoryStatistics s; kernel::memory(Device::cuda, &s); return as_dict(s); });
   m.def("synchronize", synchronize, py::arg("device") = Device::cuda, "Wait until all kernels on the device have run.");
   m.def("debug_nans", [](bool on) { const bool before = debug_nans; debug_nans = on; return before; },

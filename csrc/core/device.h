@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
+#include <string>
 
 #include "core/ref.h"
 
@@ -33,6 +34,11 @@ struct MemoryStatistics {
   int64_t cached = 0;          // bytes kept for reuse
   int64_t allocations = 0;     // blocks ever handed out
   int64_t system_calls = 0;    // of these, blocks the system had to give
+};
+struct DeviceProperties {
+  std::string name;
+  int major = 0, minor = 0, processors = 0, driver = 0, runtime = 0;
+  int64_t memory = 0, shared_memory = 0, cache = 0;          // bytes
 };
 MemoryStatistics memory_statistics();
 void reset_peak();

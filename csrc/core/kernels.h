@@ -84,6 +84,12 @@ inline Slot<void*, const void*, size_t, int> copy_bytes{"copy_bytes"};   // 0: h
 inline Slot<> synchronize{"synchronize"};
 inline Slot<int*> count_devices{"count_devices"};
 inline Slot<MemoryStatistics*> memory{"memory"};
+inline Slot<> reset_peak{"reset_peak"}, empty_cache{"empty_cache"};
+inline Slot<DeviceProperties*> device_properties{"device_properties"};
+// work captured once and replayed as one launch
+inline Slot<> begin_capture{"begin_capture"};
+inline Slot<void**> end_capture{"end_capture"};
+inline Slot<void*> replay_graph{"replay_graph"}, release_graph{"release_graph"};
 
 // Copies x into y, of the same shape and any strides and types, converting elements.
 inline Unary copy{"copy"};

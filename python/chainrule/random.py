@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, cuda
 from ._core import Tensor
 
 __all__ = ["Rng", "uniform", "normal", "bernoulli", "randint", "categorical", "permutation"]
@@ -63,8 +63,12 @@ class Rng:
     def _advance(self, n: int) -> tuple[int, int, int]:
         """The key for a draw of n numbers; the stream moves past it."""
         key = (self._seed, self._stream, self._position)
-        self._position = (self._position + _core._random_blocks(n)) % 2**64
+        self._skip(_core._random_blocks(n))
+        cuda.each_replay(lambda: self._skip(_core._random_blocks(n)))
         return key
+
+    def _skip(self, blocks: int) -> None:
+        self._position = (self._position + blocks) % 2**64
 
     def __repr__(self) -> str:
         return f"Rng(seed={self._seed}, stream={self._stream}, position={self._position})"

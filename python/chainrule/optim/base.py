@@ -46,6 +46,10 @@ class Optimizer:
                 raise cr.ShapeError(f"{op}: gradient {name} {tuple(g.shape)} needs its parameter's shape "
                                     f"{tuple(self.parameters[name].shape)}")
         self.apply({name: self.parameters[name] for name in named}, named, self.rate())
+        self._count()
+        cr.cuda.each_replay(self._count)
+
+    def _count(self) -> None:
         self.step += 1
 
     def rate(self) -> float:

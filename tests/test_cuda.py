@@ -1,0 +1,130 @@
+"""The GPU as a device: memory, faults found by kernels, captured graphs; a GPU or the emulator."""
+import chainrule as cr
+import numpy as np
+import pytest
+
+from . import device
+
+pytestmark = pytest.mark.device
+
+
+@pytest.fixture(autouse=True)
+def on_cuda():
+    if device.name != "cuda":
+        pytest.skip("needs --device cuda")
+
+
+def cuda(x):
+    return cr.tensor(x).to("cuda")
+
+
+def test_a_tensor_comes_back_as_it_went():
+    for dtype in (cr.bool, cr.uint8, cr.int32, cr.int64, cr.float16, cr.bfloat16, cr.float32, cr.float64):
+        x = cr.tensor(np.arange(7)).astype(dtype)
+        np.testing.assert_array_equal(x.to("cuda").to("cpu").numpy(), x.numpy())
+    assert cr.zeros((3, 0), device="cuda").numpy().shape == (3, 0)
+
+
+def test_properties_say_what_the_device_is():
+    p = cr.cuda.properties()
+    assert cr.cuda.device_count() >= 1 and p["name"] and p["capability"] >= (8, 0)
+    assert p["memory"] > 0 and p["driver"] >= 13000
+    assert cr.cuda.backend() in ("cuda", "cuda-emulator")
+
+
+def test_freed_memory_is_used_again():
+    x = cr.zeros((1000,), device="cuda")
+    before = cr.cuda.memory()
+    del x
+    between = cr.cuda.memory()
+    x = cr.zeros((1000,), device="cuda")
+    after = cr.cuda.memory()
+    assert between["in_use"] < before["in_use"] == after["in_use"]
+    assert after["system_calls"] == before["system_calls"]
+    del x
+    cr.cuda.empty_cache()
+    assert cr.cuda.memory()["cached"] == 0
+    cr.cuda.reset_peak()
+    assert cr.cuda.memory()["peak"] == cr.cuda.memory()["in_use"]
+
+
+def test_too_much_memory_is_an_error_in_words():
+    with pytest.raises(cr.OutOfMemory, match=r"allocate: \d+ bytes asked on cuda, \d+ of \d+ free"):
+        cr.zeros((2**40,), device="cuda")
+    assert cr.ones((3,), device="cuda").sum().item() == 3
+
+
+def test_a_fault_in_a_kernel_is_raised_once_where_values_are_waited_for():
+    q = cuda([1, 2]) // 0
+    with pytest.raises(ValueError, match="floor_divide: division of an integer by zero"):
+        q.numpy()
+    cr.cuda.synchronize()
+    assert (cuda([5]) // 2).item() == 2
+
+
+def test_devices_do_not_mix_in_silence():
+    with pytest.raises(cr.DeviceError, match="inputs are on cuda and on cpu"):
+        cuda([1.0]) + cr.tensor([1.0])
+
+
+# ---- graphs
+def regression(opt_class, seed=0, **options):
+    rng = np.random.default_rng(seed)
+    model = cr.nn.Linear(3, 2, rng=cr.Rng(seed)).to("cuda")
+    opt = opt_class(model, **options)
+    noise = cr.Rng(7)
+
+    def step(x, y):
+        def loss(model):
+            z = model(x) + 0.1 * cr.normal(y.shape, rng=noise, device="cuda")
+            return cr.sum((z - y) ** 2)
+        value, grads = cr.value_and_grad(loss)(model)
+        opt.update(grads)
+        return value
+    batches = [(cuda(rng.normal(size=(4, 3)).astype(np.float32)),
+                cuda(rng.normal(size=(4, 2)).astype(np.float32))) for _ in range(6)]
+    return model, opt, noise, step, batches
+
+
+@pytest.mark.parametrize("opt_class", ["SGD", "Adam"])
+def test_a_captured_step_trains_as_the_plain_one(opt_class):
+    """Same losses, parameters, random numbers and step count, whether steps are replayed or not."""
+    plain = regression(getattr(cr.optim, opt_class), alpha=0.05)
+    captured = regression(getattr(cr.optim, opt_class), alpha=0.05)
+    train = cr.cuda.graph(captured[3])
+    for a, b in zip(plain[4], captured[4], strict=True):
+        want, got = plain[3](*a).item(), train(*b).item()
+        assert got == pytest.approx(want, rel=1e-6)
+    assert captured[1].step == plain[1].step == 6
+    assert captured[2].state() == plain[2].state()
+    np.testing.assert_allclose(captured[0].weight.numpy(), plain[0].weight.numpy(), rtol=1e-5)
+
+
+def test_a_graph_keeps_its_memory_to_itself():
+    x = cuda(np.ones(1000))
+    f = cr.cuda.graph(lambda x: (x * 2 + 1) * 3)
+    f(x)
+    y = f(x)
+    others = [cr.zeros((1000,), dtype=cr.float64, device="cuda") for _ in range(8)]
+    z = f(x * 2)
+    assert z is y and (z.numpy() == 15).all()
+    assert all((o.numpy() == 0).all() for o in others)
+
+
+def test_a_step_that_reads_a_value_cannot_be_captured():
+    f = cr.cuda.graph(lambda x: x * x.sum().item())
+    x = cuda(np.ones(3))
+    assert f(x).sum().item() == 9
+    with pytest.raises(cr.DeviceError, match="cannot read a value on the host"):
+        f(x)
+    assert (cuda([1.0]) + 1).item() == 2                         # the device goes on
+
+
+def test_a_graph_refuses_other_shapes():
+    f = cr.cuda.graph(lambda x: x + 1)
+    f(cuda([1.0]))
+    f(cuda([1.0]))
+    with pytest.raises(cr.ShapeError, match=r"tensor 0 was captured as float32 \(1,\), got float32 \(2,\)"):
+        f(cuda([1.0, 2.0]))
+    with pytest.raises(TypeError, match="model"):
+        f(cr.nn.Linear(1, 1, rng=cr.Rng(0)))
