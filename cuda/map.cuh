@@ -89,4 +89,45 @@ template <class X, class Y, class F> void map(const char* op, const Tensor& a, c
   }
 }
 
+// A functor without numbers of its own, or with the record of faults.
+template <class F> F make() {
+  if constexpr (std::is_empty_v<F>) return {};
+  else return {faults()};
+}
+// The types an op has.
+struct Floats { template <class Visit> static void each(DType t, Visit&& f) { each_float(t, f); } };
+struct Numbers { template <class Visit> static void each(DType t, Visit&& f) { each_number(t, f); } };
+struct All { template <class Visit> static void each(DType t, Visit&& f) { each_type(t, f); } };
+struct Bits {
+  template <class Visit> static void each(DType t, Visit&& f) {
+    if (t == DType::boolean) f(type_tag<bool>{});
+    else each_integer(t, f);
+  }
+};
+
+template <class F> void map_floats(const char* op, const Tensor& x, Tensor& y, F f) {
+  each_float(y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    map<T, T>(op, x, y, f);
+  });
+}
+template <class F> void map_floats(const char* op, const Tensor& a, const Tensor& b, Tensor& y, F f) {
+  each_float(y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    map<T, T>(op, a, b, y, f);
+  });
+}
+template <auto& slot, class Types, class F> void unary(const Tensor& x, Tensor& y) {
+  Types::each(y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    map<T, T>(slot.name, x, y, make<F>());
+  });
+}
+template <auto& slot, class Types, class F> void binary(const Tensor& a, const Tensor& b, Tensor& y) {
+  Types::each(y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    map<T, T>(slot.name, a, b, y, make<F>());
+  });
+}
+
 }  // namespace chainrule
