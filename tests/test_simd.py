@@ -10,6 +10,7 @@ PROGRAM = """
 import sys
 import chainrule as cr
 import numpy as np
+from scipy import special
 rng = np.random.default_rng(0)
 
 if cr.instruction_set() != sys.argv[1]:
@@ -25,14 +26,29 @@ for dtype in (np.float32, np.float64):
             allowed = 4 * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b.T))
             assert np.all(error <= allowed), (dtype, M, N, K, flip)
 
-x = np.concatenate([np.linspace(-90, 90, 100_001), [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40]])
-x = x.astype(np.float32)
+# the error allowed, in units in the last place of float32, each on a dense grid of the interval
+odd = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1e30, -1e30]
+GRIDS = {
+    "exp": (np.exp, -87, 88, 1), "expm1": (np.expm1, -20, 88, 1.5), "log": (np.log, 1e-3, 50, 1),
+    "log1p": (np.log1p, -0.99, 9, 1.5), "tanh": (np.tanh, -10, 10, 2.4), "sigmoid": (special.expit, -87, 30, 2.6),
+    "softplus": (lambda x: np.logaddexp(0, x), -87, 50, 2.2), "erf": (special.erf, -5, 5, 2.6),
+    "erfc": (special.erfc, -5, 9, 6.5), "sin": (np.sin, -12000, 12000, 2.5), "cos": (np.cos, -12000, 12000, 2.5),
+    "tan": (np.tan, -1.57, 1.57, 4), "atan": (np.arctan, -9, 9, 2), "floor": (np.floor, -9, 9, 0),
+    "ceil": (np.ceil, -9, 9, 0), "round": (np.round, -9, 9, 0), "trunc": (np.trunc, -9, 9, 0),
+}
 with np.errstate(all="ignore"):
-    for name in ("exp", "expm1", "log", "tanh"):
-        if hasattr(cr, name):
-            want = getattr(np, name)(x.astype(float)).astype(np.float32)
-            got = np.asarray(getattr(cr, name)(cr.asarray(x)))
-            np.testing.assert_allclose(got, want, rtol=4e-7, atol=2e-44, err_msg=name)
+    for name, (f, low, high, units) in GRIDS.items():
+        x = np.concatenate([np.linspace(low, high, 100_003), odd]).astype(np.float32)
+        exact = f(x.astype(float))
+        want = exact.astype(np.float32)
+        got = np.asarray(getattr(cr, name)(cr.asarray(x)))
+        plain = np.isfinite(want) & (np.abs(want) > 2.0**-126)
+        error = np.abs(got - exact)[plain] / np.spacing(np.abs(want[plain])).astype(float)
+        assert error.max() <= units, (name, error.max(), x[plain][error.argmax()])
+        np.testing.assert_allclose(got[~plain], want[~plain], rtol=0, atol=3e-43, err_msg=name)
+        # every length has its tail, and a buffer may be its own output
+        for n in (1, 15, 17, 1023, 1025):
+            np.testing.assert_array_equal(np.asarray(getattr(cr, name)(cr.asarray(x[:n]))), got[:n])
 print("agrees")
 """
 

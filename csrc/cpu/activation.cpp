@@ -33,7 +33,7 @@ void relu(const Tensor& x, Tensor& y) {
 void leaky_relu(const Tensor& x, double slope, Tensor& y) {
   each_float(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    map<T, T>(x, y, [e = compute_t<T>(slope)](auto x) { return x < 0 ? e * x : x; });
+    map<T, T>(x, y, [e = compute_t<T>(slope)](auto x) { return x * (x < 0 ? e : 1); });
   });
 }
 void kink(const Tensor& d, const Tensor& x, double slope, double at_zero, Tensor& y) {
@@ -42,7 +42,7 @@ void kink(const Tensor& d, const Tensor& x, double slope, double at_zero, Tensor
     using C = compute_t<T>;
     const C e = C(slope), zero = C(at_zero);
     if (slope == 0) map<T, T>(d, x, y, [=](auto d, auto x) { return x > 0 ? d : x < 0 ? C(0) : d * zero; });
-    else map<T, T>(d, x, y, [=](auto d, auto x) { return x > 0 ? d : d * (x < 0 ? e : zero); });
+    else map<T, T>(d, x, y, [=](auto d, auto x) { return d * (x > 0 ? 1 : x < 0 ? e : zero); });
   });
 }
 

@@ -22,7 +22,7 @@ void cos(const Tensor& x, Tensor& y) { vector_map(x, y, simd().cos, std::cos); }
 void tan(const Tensor& x, Tensor& y) { vector_map(x, y, simd().tan, std::tan); }
 void asin(const Tensor& x, Tensor& y) { plain_map(x, y, std::asin, std::asin); }
 void acos(const Tensor& x, Tensor& y) { plain_map(x, y, std::acos, std::acos); }
-void atan(const Tensor& x, Tensor& y) { plain_map(x, y, std::atan, std::atan); }
+void atan(const Tensor& x, Tensor& y) { vector_map(x, y, simd().atan, std::atan); }
 void sinh(const Tensor& x, Tensor& y) { plain_map(x, y, std::sinh, std::sinh); }
 void cosh(const Tensor& x, Tensor& y) { plain_map(x, y, std::cosh, std::cosh); }
 void tanh(const Tensor& x, Tensor& y) { vector_map(x, y, simd().tanh, std::tanh); }

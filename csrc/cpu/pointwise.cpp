@@ -164,7 +164,10 @@ template <class A, class T, class F> void map_three(const Tensor& a, const Tenso
 void where(const Tensor& c, const Tensor& a, const Tensor& b, Tensor& y) {
   each_size(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    map_three<bool, T>(c, a, b, y, [](bool c, T a, T b) { return c ? a : b; });
+    map_three<bool, T>(c, a, b, y, [](bool c, T a, T b) {        // masks, not branches: truth is hard to predict
+      const T mask = T(-T(c));
+      return T((a & mask) | (b & ~mask));
+    });
   });
 }
 void clip(const Tensor& x, const Tensor& low, const Tensor& high, Tensor& y) {

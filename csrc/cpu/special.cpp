@@ -28,7 +28,7 @@ double erfinv_of(double x) {
   if (!(std::abs(x) < 1)) return std::abs(x) == 1 ? x * infinity : nan;
   const double p = std::abs(x), log = std::log1p(-p * p), u = 2 / (pi * 0.147) + log / 2, v = -log / 0.147;
   double y = std::sqrt(v / (std::sqrt(u * u + v) + u));
-  for (int step = 0; step < 3; step++) {
+  for (int step = 0; step < 2; step++) {
     const double error = p < 0.5 ? std::erf(y) - p : (1 - p) - std::erfc(y);        // 1 - p is exact there
     const double t = error * std::exp(y * y) * (std::sqrt(pi) / 2);
     y -= t / (1 + y * t);

@@ -10,13 +10,25 @@ namespace chainrule {
 using PlainFunction = double (*)(double);
 
 namespace detail {
-constexpr int64_t block = 256;                 // numbers in a buffer: they stay in the first cache
+constexpr int64_t block = 1024;                // numbers in a buffer: some 4 of them fit into the first cache
 
-template <class T> void read_block(const T* p, int64_t step, float* row, int64_t n) {
+// n numbers from p as floats: where they lie, if they are, else in `row`.
+template <class T> const float* read_block(const T* p, int64_t step, float* row, int64_t n) {
+  if constexpr (std::is_same_v<T, float>)
+    if (step == 1) return p;
   if (step == 1) for (int64_t i = 0; i < n; i++) row[i] = float(p[i]);
   else for (int64_t i = 0; i < n; i++) row[i] = float(p[i * step]);
+  return row;
+}
+// Where to write n numbers for p, and their way there from `row`.
+template <class T> float* write_place(T* p, int64_t step, float* row) {
+  if constexpr (std::is_same_v<T, float>)
+    if (step == 1) return p;
+  return row;
 }
 template <class T> void write_block(const float* row, T* p, int64_t step, int64_t n) {
+  if constexpr (std::is_same_v<T, float>)
+    if (row == p) return;
   if (step == 1) for (int64_t i = 0; i < n; i++) p[i] = T(row[i]);
   else for (int64_t i = 0; i < n; i++) p[i * step] = T(row[i]);
 }
@@ -35,14 +47,18 @@ void vector_map(const Tensor& x, const Tensor& y, Before before, VectorFunction 
     using T = typename decltype(tag)::type;
     if constexpr (std::is_same_v<T, double>) map<T, T>(x, y, [=](double x) { return after(x, plain(before(x))); });
     else each_row<2>(x.shape(), {&x.strides(), &y.strides()}, [&](const auto& at, int64_t n, const auto& step) {
-      float row[detail::block], value[detail::block];
+      const Before first = before;               // copies: what they hold is loaded once, and the loops vectorise
+      const After last = after;
+      float row[detail::block], value[detail::block], result[detail::block];
       for (int64_t begin = 0; begin < n; begin += detail::block) {
         const int64_t m = std::min(detail::block, n - begin);
-        detail::read_block(x.data<T>() + at[0] + begin * step[0], step[0], row, m);
-        for (int64_t i = 0; i < m; i++) value[i] = before(row[i]);
+        T* py = y.data<T>() + at[1] + begin * step[1];
+        const float* px = detail::read_block(x.data<T>() + at[0] + begin * step[0], step[0], row, m);
+        float* out = detail::write_place(py, step[1], result);
+        for (int64_t i = 0; i < m; i++) value[i] = first(px[i]);
         f(value, value, m);
-        for (int64_t i = 0; i < m; i++) row[i] = after(row[i], value[i]);
-        detail::write_block(row, y.data<T>() + at[1] + begin * step[1], step[1], m);
+        for (int64_t i = 0; i < m; i++) out[i] = last(px[i], value[i]);
+        detail::write_block(out, py, step[1], m);
       }
     });
   });
@@ -57,15 +73,19 @@ void vector_map(const Tensor& a, const Tensor& b, const Tensor& y, Before before
     if constexpr (std::is_same_v<T, double>)
       map<T, T>(a, b, y, [=](double a, double b) { return after(a, b, plain(before(a, b))); });
     else each_row<3>(y.shape(), {&a.strides(), &b.strides(), &y.strides()}, [&](const auto& at, int64_t n, const auto& step) {
-      float first[detail::block], second[detail::block], value[detail::block];
+      const Before first = before;
+      const After last = after;
+      float row_a[detail::block], row_b[detail::block], value[detail::block], result[detail::block];
       for (int64_t begin = 0; begin < n; begin += detail::block) {
         const int64_t m = std::min(detail::block, n - begin);
-        detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], first, m);
-        detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], second, m);
-        for (int64_t i = 0; i < m; i++) value[i] = before(first[i], second[i]);
+        T* py = y.data<T>() + at[2] + begin * step[2];
+        const float* pa = detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], row_a, m);
+        const float* pb = detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], row_b, m);
+        float* out = detail::write_place(py, step[2], result);
+        for (int64_t i = 0; i < m; i++) value[i] = first(pa[i], pb[i]);
         f(value, value, m);
-        for (int64_t i = 0; i < m; i++) value[i] = after(first[i], second[i], value[i]);
-        detail::write_block(value, y.data<T>() + at[2] + begin * step[2], step[2], m);
+        for (int64_t i = 0; i < m; i++) out[i] = last(pa[i], pb[i], value[i]);
+        detail::write_block(out, py, step[2], m);
       }
     });
   });

@@ -36,7 +36,7 @@ struct SimdTable {
   TapTile<double> taps_f64;
   DotTile<float> dots_f32;
   DotTile<double> dots_f64;
-  VectorFunction exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, gelu_slope, sin, cos, tan;
+  VectorFunction exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, gelu_slope, sin, cos, tan, atan;
   VectorFunction floor, ceil, round, trunc;
   float (*largest)(const float* x, int64_t n);
   double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m); its terms into y, if there is one
