@@ -29,12 +29,23 @@ for dtype in (np.float32, np.float64):
 # the error allowed, in units in the last place of float32, each on a dense grid of the interval
 odd = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1e30, -1e30]
 GRIDS = {
-    "exp": (np.exp, -87, 88, 1), "expm1": (np.expm1, -20, 88, 1.5), "log": (np.log, 1e-3, 50, 1),
-    "log1p": (np.log1p, -0.99, 9, 1.5), "tanh": (np.tanh, -10, 10, 2.4), "sigmoid": (special.expit, -87, 30, 2.6),
-    "softplus": (lambda x: np.logaddexp(0, x), -87, 50, 2.2), "erf": (special.erf, -5, 5, 2.6),
-    "erfc": (special.erfc, -5, 9, 6.5), "sin": (np.sin, -12000, 12000, 2.5), "cos": (np.cos, -12000, 12000, 2.5),
-    "tan": (np.tan, -1.57, 1.57, 4), "atan": (np.arctan, -9, 9, 2), "floor": (np.floor, -9, 9, 0),
-    "ceil": (np.ceil, -9, 9, 0), "round": (np.round, -9, 9, 0), "trunc": (np.trunc, -9, 9, 0),
+    "exp": (np.exp, -87, 88, 1),
+    "expm1": (np.expm1, -20, 88, 1.5),
+    "log": (np.log, 1e-3, 50, 1),
+    "log1p": (np.log1p, -0.99, 9, 1.5),
+    "tanh": (np.tanh, -10, 10, 2.4),
+    "sigmoid": (special.expit, -87, 30, 2.6),
+    "softplus": (lambda x: np.logaddexp(0, x), -87, 50, 2.2),
+    "erf": (special.erf, -5, 5, 2.6),
+    "erfc": (special.erfc, -5, 9, 6.5),
+    "sin": (np.sin, -12000, 12000, 2.5),
+    "cos": (np.cos, -12000, 12000, 2.5),
+    "tan": (np.tan, -1.57, 1.57, 4),
+    "atan": (np.arctan, -9, 9, 2),
+    "floor": (np.floor, -9, 9, 0),
+    "ceil": (np.ceil, -9, 9, 0),
+    "round": (np.round, -9, 9, 0),
+    "trunc": (np.trunc, -9, 9, 0),
 }
 with np.errstate(all="ignore"):
     for name, (f, low, high, units) in GRIDS.items():

@@ -17,8 +17,11 @@ static void bind_elementary(py::module_& m) {
   m.def("log1p", log1p, x, "log(1 + x), exact for small x");
   m.def("log2", log2, x, "The logarithm of x with base 2: of a probability, bits.");
   m.def("log10", log10, x, "The logarithm of x with base 10");
-  m.def("logaddexp", logaddexp, a, b, "log(eᵃ + eᵇ), without overflow; at two equal infinities each gets half of the derivative.");
-  m.def("sqrt", sqrt, x, "√x: NaN below 0.\n\nDiffers the derivative at 0 is ∞, and times 0 it is NaN: add a small number first, or use where");
+  m.def("logaddexp", logaddexp, a, b,
+        "log(eᵃ + eᵇ), without overflow; at two equal infinities each gets half of the derivative.");
+  m.def("sqrt", sqrt, x,
+        "√x: NaN below 0.\n\n"
+        "Differs the derivative at 0 is ∞, and times 0 it is NaN: add a small number first, or use where");
   m.def("rsqrt", rsqrt, x, "1 / √x");
   m.def("hypot", hypot, a, b, "√(a² + b²), without overflow; its derivative at the origin is 0.");
 

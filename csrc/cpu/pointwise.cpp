@@ -131,15 +131,15 @@ template <class F> void each_bits(DType t, F&& f) {
   if (t == DType::boolean) f(type_tag<bool>{});
   else each_integer(t, f);
 }
-void bitwise_and(const Tensor& a, const Tensor& b, Tensor& y) {
-  each_bits(y.dtype(), [&](auto tag) { using T = typename decltype(tag)::type; map<T, T>(a, b, y, [](T a, T b) { return a & b; }); });
+template <class F> void bits(const Tensor& a, const Tensor& b, Tensor& y, F f) {
+  each_bits(y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    map<T, T>(a, b, y, [f](T a, T b) { return T(f(a, b)); });
+  });
 }
-void bitwise_or(const Tensor& a, const Tensor& b, Tensor& y) {
-  each_bits(y.dtype(), [&](auto tag) { using T = typename decltype(tag)::type; map<T, T>(a, b, y, [](T a, T b) { return a | b; }); });
-}
-void bitwise_xor(const Tensor& a, const Tensor& b, Tensor& y) {
-  each_bits(y.dtype(), [&](auto tag) { using T = typename decltype(tag)::type; map<T, T>(a, b, y, [](T a, T b) { return a ^ b; }); });
-}
+void bitwise_and(const Tensor& a, const Tensor& b, Tensor& y) { bits(a, b, y, [](auto a, auto b) { return a & b; }); }
+void bitwise_or(const Tensor& a, const Tensor& b, Tensor& y) { bits(a, b, y, [](auto a, auto b) { return a | b; }); }
+void bitwise_xor(const Tensor& a, const Tensor& b, Tensor& y) { bits(a, b, y, [](auto a, auto b) { return a ^ b; }); }
 void bitwise_invert(const Tensor& x, Tensor& y) {
   if (y.dtype() == DType::boolean) return map<bool, bool>(x, y, [](bool v) { return !v; });
   each_integer(y.dtype(), [&](auto tag) { using T = typename decltype(tag)::type; map<T, T>(x, y, [](T v) { return T(~v); }); });

@@ -29,7 +29,8 @@ void plain_map(const Tensor& x, const Tensor& y, float (*single)(float), PlainFu
     else map<T, T>(x, y, single);
   });
 }
-void plain_map(const Tensor& a, const Tensor& b, const Tensor& y, float (*single)(float, float), double (*plain)(double, double)) {
+void plain_map(const Tensor& a, const Tensor& b, const Tensor& y, float (*single)(float, float),
+               double (*plain)(double, double)) {
   each_float(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_same_v<T, double>) map<T, T>(a, b, y, plain);

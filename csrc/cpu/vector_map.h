@@ -38,7 +38,8 @@ template <class T> void write_block(const float* row, T* p, int64_t step, int64_
 void vector_map(const Tensor& x, const Tensor& y, VectorFunction f, PlainFunction plain);
 // The same without a vector function: for functions that are seldom called.
 void plain_map(const Tensor& x, const Tensor& y, float (*single)(float), PlainFunction plain);
-void plain_map(const Tensor& a, const Tensor& b, const Tensor& y, float (*single)(float, float), double (*plain)(double, double));
+void plain_map(const Tensor& a, const Tensor& b, const Tensor& y, float (*single)(float, float),
+               double (*plain)(double, double));
 
 // y = after(x, f(before(x)))
 template <class Before, class After>

@@ -60,13 +60,18 @@ ENDS = {"sigmoid": (0, 1), "log_sigmoid": (-np.inf, 0), "softplus": (0, np.inf),
         "elu_alpha": (-0.6, np.inf), "selu": (-1.7580993408473766, np.inf), "leaky_relu": (-np.inf, np.inf),
         "leaky_relu_steep": (-np.inf, np.inf)}
 
+
+
+def limits(name):
+    return lambda x: np.array([*ENDS.get(name, (0, np.inf)), np.nan])
+
+
 CASES = {
     **{name: (f, g, [normal(3, 5) * 2]) for name, (f, g) in FUNCTIONS.items()},
     **{f"{name}_scalar": (f, g, [normal()]) for name, (f, g) in FUNCTIONS.items()},
 }
 CORNERS = {
-    **{f"{name}_edge": (f, lambda x, ends=ENDS.get(name, (0, np.inf)): np.array([*ends, np.nan]),
-                        [np.array([-np.inf, np.inf, np.nan])]) for name, (f, _) in FUNCTIONS.items()},
+    **{f"{name}_edge": (f, limits(name), [np.array([-np.inf, np.inf, np.nan])]) for name, (f, _) in FUNCTIONS.items()},
     **{f"{name}_around_zero": (f, g, [np.array([0.0, -0.0, 1e-6, -1e-6])]) for name, (f, g) in FUNCTIONS.items()},
     **{f"{name}_far_below": (f, g, [np.array([-100.0, -1000.0, -1e30])]) for name, (f, g) in FUNCTIONS.items()
        if name != "gelu_tanh"},

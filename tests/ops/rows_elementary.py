@@ -53,10 +53,15 @@ TINY = np.array([1e-12, -1e-12, 3e-39])                # the last is subnormal i
 LARGE = np.array([88.0, -87.0, 30.0, 104.0, -104.0])
 TURNS = np.array([3.0, 100.0, -1000.0, 11999.0, 12001.0, 1e5, 3e7, 6.2831855])
 
+
+def then(f, g):
+    return lambda x: g(f(x))
+
+
 CORNERS = {
     **{f"{name}_odd": (getattr(cr, name), f, [ODD]) for name, f in EVERY.items()},
-    **{f"{name}_sign_of_zero": (lambda x, f=getattr(cr, name): cr.copysign(1.0, f(x)),
-                                lambda x, f=f: np.copysign(1.0, f(x)), [np.array([0.0, -0.0])])
+    **{f"{name}_sign_of_zero": (then(getattr(cr, name), lambda y: cr.copysign(1.0, y)),
+                                then(f, lambda y: np.copysign(1.0, y)), [np.array([0.0, -0.0])])
        for name, f in EVERY.items() if name in THROUGH_ZERO},
     **{f"{name}_tiny": (getattr(cr, name), f, [TINY]) for name, f in EVERY.items()
        if name in THROUGH_ZERO - {"sqrt", *ROUNDING}},
@@ -64,7 +69,7 @@ CORNERS = {
     **{f"{name}_halves": (getattr(cr, name), f, [HALVES]) for name, f in ROUNDING.items()},
     **{f"{name}_integers": (getattr(cr, name), f, [np.array([-(2**62) - 1, -3, 0, 7])]) for name, f in ROUNDING.items()},
     **{f"{name}_truth": (getattr(cr, name), np.copy, [np.array([True, False])]) for name in ROUNDING},
-    **{f"{name}_large": (lambda x, f=getattr(cr, name): cr.log(f(x)), lambda x, f=f: np.log(f(x)), [LARGE[:3]])
+    **{f"{name}_large": (then(getattr(cr, name), cr.log), then(f, np.log), [LARGE[:3]])
        for name, f in {"exp": np.exp, "expm1": np.expm1, "cosh": np.cosh}.items()},
     "tanh_large": (cr.tanh, np.tanh, [LARGE]),
     "asinh_large": (cr.asinh, np.arcsinh, [np.array([1e30, -1e30, 1e3])]),

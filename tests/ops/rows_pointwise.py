@@ -1,4 +1,6 @@
 """Arithmetic, comparison, truth, choice."""
+from functools import partial
+
 import chainrule as cr
 import numpy as np
 
@@ -156,13 +158,13 @@ CORNERS = {
 
 I, B = cr.tensor([1, 2]), cr.tensor([True, False])
 ERRORS = {
-    **{f"{name}_shape": (lambda f=getattr(cr, name): f(cr.zeros((2, 3)), cr.zeros((2, 4))), cr.ShapeError,
+    **{f"{name}_shape": (partial(getattr(cr, name), cr.zeros((2, 3)), cr.zeros((2, 4))), cr.ShapeError,
                          rf"{name}: shapes \(2, 3\) and \(2, 4\) .*")
        for name in ("add", "multiply", "divide", "remainder", "power", "less", "maximum", "logical_and")},
-    **{f"{name}_truth": (lambda f=getattr(cr, name): f(B, B), cr.DTypeError,
+    **{f"{name}_truth": (partial(getattr(cr, name), B, B), cr.DTypeError,
                          f"{name}: needs numbers, got bool; use .astype.*")
        for name in ("subtract", "floor_divide", "remainder", "power")},
-    **{f"{name}_truth": (lambda f=getattr(cr, name): f(B), cr.DTypeError, f"{name}: needs numbers, got bool; .*")
+    **{f"{name}_truth": (partial(getattr(cr, name), B), cr.DTypeError, f"{name}: needs numbers, got bool; .*")
        for name in ("negative", "sign", "square")},
     "floor_divide_zero": (lambda: I // 0, ValueError, "floor_divide: division of an integer by zero"),
     "remainder_zero": (lambda: I % 0, ValueError, "remainder: division of an integer by zero"),

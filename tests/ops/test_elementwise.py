@@ -1,4 +1,4 @@
-"""What the rows cannot say of elementwise ops: slopes in float32 and at kinks, types, unusual layouts of adjoints."""
+"""What rows cannot say of elementwise ops: slopes in float32, at kinks and at the ends; types."""
 import chainrule as cr
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from . import rows_activation, rows_elementary, rows_special
 from .checks import array, assert_close
 
 ACTIVATIONS = {name: f for name, (f, _) in rows_activation.FUNCTIONS.items()}
-FLOATING = sorted({*rows_elementary.FUNCTIONS, *rows_special.CASES} & set(dir(cr)) | {"sigmoid", "softplus", "silu"})
+FLOATING = sorted({*rows_elementary.FUNCTIONS, *rows_special.CASES} & set(dir(cr)) | {"sigmoid", "softplus"})
 GRID = np.linspace(-9, 9, 1501) + 1e-4                   # no kink, longer than a buffer, with a tail
 
 
@@ -90,9 +90,10 @@ def test_slopes_at_the_edge_of_a_domain_are_what_the_docstring_says():
 
 
 def test_third_derivatives_of_gamma_functions_are_polygammas():
+    def derivative(f):
+        return cr.grad(lambda x: cr.sum(f(x)))
     x = cr.tensor([0.7, 2.5])
-    third = cr.grad(lambda x: cr.sum(cr.grad(lambda x: cr.sum(cr.grad(lambda x: cr.sum(cr.lgamma(x)))(x)))(x)))(x)
-    assert_close(third, cr.polygamma(2, x), 1e-6)
+    assert_close(derivative(derivative(derivative(cr.lgamma)))(x), cr.polygamma(2, x), 1e-6)
 
 
 @pytest.mark.parametrize("name", FLOATING)
