@@ -187,7 +187,7 @@ EXEMPT = {  # functions that are no ops, each tested elsewhere
 
 def public_functions():
     names = set()
-    for module in (chainrule._core, chainrule.creation, chainrule.functional, cr.linalg):
+    for module in (chainrule._core, chainrule.creation, chainrule.functional, chainrule.linalg):
         for name, value in vars(module).items():
             own = module is chainrule._core or getattr(value, "__module__", "").startswith(module.__name__)
             if inspect.isroutine(value) and own and not name.startswith("_"):

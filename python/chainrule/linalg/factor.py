@@ -15,7 +15,7 @@ import chainrule as cr
 from .. import check
 from .._core import Tensor
 from ..autodiff import custom_rule
-from .arguments import matrix, narrowed, operands, square, symmetric
+from .arguments import matrix, operands, square, symmetric
 from .solve import substitution
 
 
@@ -52,9 +52,9 @@ def cholesky(a: Tensor, *, upper: bool = False) -> Tensor:
     Errors  ValueError unless a is positive definite
     Differs the symmetric part (A + Aᵀ) / 2 is factored, so that a derivative belongs to each element
     """
-    (a,), dtype = operands("cholesky", a)
+    (a,), back = operands("cholesky", a)
     square("cholesky", a)
-    lower = narrowed(custom_rule(_cholesky, pull=_cholesky_pull, push=_cholesky_push)(symmetric(a)), dtype)
+    lower = back(custom_rule(_cholesky, pull=_cholesky_pull, push=_cholesky_push)(symmetric(a)))
     return lower.mT if upper else lower
 
 
@@ -93,7 +93,7 @@ def qr(a: Tensor, mode: str = "reduced") -> QR:
     Errors  ValueError when a derivative is asked for and the first k columns of a are dependent, or the mode
             is "complete" and m > n
     """
-    (a,), dtype = operands("qr", a)
+    (a,), back = operands("qr", a)
     matrix("qr", a)
     check.one_of("qr", "mode", mode, ("reduced", "complete"))
     m, n = a.shape[-2:]
@@ -101,11 +101,11 @@ def qr(a: Tensor, mode: str = "reduced") -> QR:
         def qr(a: Tensor) -> tuple[Tensor, ...]:
             return _computed("qr", lambda x: np.linalg.qr(x, mode="complete"), a)
         refused = _refused('qr: the added columns of mode "complete" have no derivative; use mode="reduced"')
-        return QR(*(narrowed(y, dtype) for y in custom_rule(qr, pull=refused, push=refused)(a)))
+        return QR(*map(back, custom_rule(qr, pull=refused, push=refused)(a)))
     Q, R = custom_rule(_qr, pull=_qr_pull, push=_qr_push)(a[..., :m])
     if n > m:                                       # Q is made by the first m columns; the others follow
         R = cr.concat([R, Q.mT @ a[..., m:]], axis=-1)
-    return QR(narrowed(Q, dtype), narrowed(R, dtype))
+    return QR(back(Q), back(R))
 
 
 def _refused(message: str) -> Callable:
@@ -153,9 +153,9 @@ def eigh(a: Tensor) -> Eigh:
             there. `eigvalsh` has a derivative there
     Differs the symmetric part (A + Aᵀ) / 2 is factored, so that a derivative belongs to each element
     """
-    (a,), dtype = operands("eigh", a)
+    (a,), back = operands("eigh", a)
     square("eigh", a)
-    return Eigh(*(narrowed(y, dtype) for y in _eigh(symmetric(a))))
+    return Eigh(*map(back, _eigh(symmetric(a))))
 
 
 def eigvalsh(a: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ def eigvalsh(a: Tensor) -> Tensor:
     Where one is repeated, the derivative is that of LAPACK's choice of eigenvectors, one of many.
     Shapes  a (..., n, n) -> (..., n)
     """
-    (a,), dtype = operands("eigvalsh", a)
+    (a,), back = operands("eigvalsh", a)
     square("eigvalsh", a)
 
     def eigvalsh(a: Tensor) -> Tensor:
@@ -178,7 +178,7 @@ def eigvalsh(a: Tensor) -> Tensor:
         V = _eigh(a)[1]
         return cr.sum(V * (v[0] @ V), axis=-2)
 
-    return narrowed(custom_rule(eigvalsh, pull=pull, push=push)(symmetric(a)), dtype)
+    return back(custom_rule(eigvalsh, pull=pull, push=push)(symmetric(a)))
 
 
 def _eigh(a: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,15 +231,15 @@ def svd(a: Tensor, full_matrices: bool = True) -> SVD:
     Errors  ValueError when a derivative is asked for where there is none: of the columns that full_matrices
             adds; where a singular value is repeated, or is 0 and m != n. `svdvals` has a derivative there
     """
-    (a,), dtype = operands("svd", a)
+    (a,), back = operands("svd", a)
     matrix("svd", a)
     if full_matrices and a.shape[-1] != a.shape[-2]:
         def svd(a: Tensor) -> tuple[Tensor, ...]:
             return _computed("svd", np.linalg.svd, a)
         refused = _refused("svd: the columns that full_matrices adds have no derivative; "
                            "use full_matrices=False")
-        return SVD(*(narrowed(y, dtype) for y in custom_rule(svd, pull=refused, push=refused)(a)))
-    return SVD(*(narrowed(y, dtype) for y in _svd(a)))
+        return SVD(*map(back, custom_rule(svd, pull=refused, push=refused)(a)))
+    return SVD(*map(back, _svd(a)))
 
 
 def svdvals(a: Tensor) -> Tensor:
@@ -248,7 +248,7 @@ def svdvals(a: Tensor) -> Tensor:
     Where one is repeated or 0, the derivative is that of LAPACK's choice of singular vectors, one of many.
     Shapes  a (..., m, n) -> (..., min(m, n))
     """
-    (a,), dtype = operands("svdvals", a)
+    (a,), back = operands("svdvals", a)
     matrix("svdvals", a)
 
     def svdvals(a: Tensor) -> Tensor:
@@ -262,7 +262,7 @@ def svdvals(a: Tensor) -> Tensor:
         U, _, Vh = _svd(a)
         return cr.sum(U * (v[0] @ Vh.mT), axis=-2)
 
-    return narrowed(custom_rule(svdvals, pull=pull, push=push)(a), dtype)
+    return back(custom_rule(svdvals, pull=pull, push=push)(a))
 
 
 def _svd(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:

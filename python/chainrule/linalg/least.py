@@ -9,7 +9,7 @@ import chainrule as cr
 
 from .._core import Tensor
 from ..autodiff import custom_rule
-from .arguments import matrix, narrowed, operands, square
+from .arguments import matrix, operands, square
 from .factor import svdvals
 from .solve import inv, solve
 
@@ -22,7 +22,7 @@ def pinv(a: Tensor, rtol: float | None = None) -> Tensor:
     Derivative after G. Golub and V. Pereyra (1973), (4.12), which holds while the rank stays the same.
     Shapes  a (..., m, n) -> (..., n, m); rtol is max(m, n) times the type's epsilon when None
     """
-    (a,), dtype = operands("pinv", a)
+    (a,), back = operands("pinv", a)
     matrix("pinv", a)
 
     def pinv(a: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def pinv(a: Tensor, rtol: float | None = None) -> Tensor:
         t, u = d.mT @ y @ y.mT, y.mT @ (y @ d.mT)                 # Dᵀ Y Yᵀ, Yᵀ Y Dᵀ
         return t - a @ (y @ t) - y.mT @ d @ y.mT + u - u @ y @ a
 
-    return narrowed(custom_rule(pinv, pull=pull, push=push)(a), dtype)
+    return back(custom_rule(pinv, pull=pull, push=push)(a))
 
 
 def _rtol(a: Tensor, rtol: float | None) -> float:
@@ -58,12 +58,12 @@ def lstsq(a: Tensor, b: Tensor, rtol: float | None = None) -> Tensor:
             b (m,) is one column -> (..., n)
     Differs NumPy returns residuals, rank and singular values as well
     """
-    (a, b), dtype = operands("lstsq", a, b)
+    (a, b), back = operands("lstsq", a, b)
     matrix("lstsq", a)
     axis = -1 if b.ndim < 2 else -2
     if b.ndim == 0 or b.shape[axis] != a.shape[-2]:
         raise cr.ShapeError(f"lstsq: a {a.shape} and b {b.shape} need b.shape[{axis}] == a.shape[-2]")
-    return narrowed(pinv(a, rtol) @ b, dtype)
+    return back(pinv(a, rtol) @ b)
 
 
 def matrix_rank(a: Tensor, rtol: float | None = None) -> Tensor:
@@ -71,12 +71,11 @@ def matrix_rank(a: Tensor, rtol: float | None = None) -> Tensor:
 
     Shapes  a (..., m, n) -> (...); rtol is max(m, n) times the type's epsilon when None
     """
-    (a,), _ = operands("matrix_rank", a)
-    matrix("matrix_rank", a)
-    if not a.size:
-        return cr.zeros(a.shape[:-2], cr.int64)
-    s = svdvals(cr.stop_gradient(a))
-    return cr.sum((s > s[..., :1] * _rtol(a, rtol)).astype(cr.int64), axis=-1)
+    (x,), _ = operands("matrix_rank", a)
+    matrix("matrix_rank", x)
+    s = svdvals(cr.stop_gradient(x))
+    above = (s > s[..., :1] * _rtol(x, rtol)).astype(cr.int64)
+    return cr.sum(above, axis=-1).to(cr.asarray(a).device)
 
 
 def matrix_norm(a: Tensor, ord: str | float = "fro", keepdims: bool = False) -> Tensor:
@@ -85,10 +84,10 @@ def matrix_norm(a: Tensor, ord: str | float = "fro", keepdims: bool = False) -> 
     1 is the largest column sum of |a|, inf the largest row sum; a negative order takes the smallest.
     Shapes  a (..., m, n) -> (...), or (..., 1, 1)
     """
-    (a,), dtype = operands("matrix_norm", a)
+    (a,), back = operands("matrix_norm", a)
     matrix("matrix_norm", a)
     if ord == "fro":
-        return narrowed(cr.norm(a, axis=(-2, -1), keepdims=keepdims), dtype)
+        return back(cr.norm(a, axis=(-2, -1), keepdims=keepdims))
     if ord == "nuc":
         y = cr.sum(svdvals(a), axis=-1)
     elif ord in (1, 2, np.inf, -1, -2, -np.inf):
@@ -99,7 +98,7 @@ def matrix_norm(a: Tensor, ord: str | float = "fro", keepdims: bool = False) -> 
     else:
         raise ValueError(f"matrix_norm: ord {ord!r} is unknown; "
                          "needs one of fro, nuc, 1, 2, inf, -1, -2, -inf")
-    return narrowed(y[..., None, None] if keepdims else y, dtype)
+    return back(y[..., None, None] if keepdims else y)
 
 
 def cond(a: Tensor, p: str | float = 2) -> Tensor:
@@ -107,13 +106,13 @@ def cond(a: Tensor, p: str | float = 2) -> Tensor:
 
     Shapes  a (..., n, n) -> (...); (..., m, n) for p = 2
     """
-    (a,), dtype = operands("cond", a)
+    (a,), back = operands("cond", a)
     matrix("cond", a)
     if p == 2:
         s = svdvals(a)
-        return narrowed(s[..., 0] / s[..., -1], dtype)
+        return back(s[..., 0] / s[..., -1])
     square("cond", a)
-    return narrowed(matrix_norm(a, p) * matrix_norm(inv(a), p), dtype)
+    return back(matrix_norm(a, p) * matrix_norm(inv(a), p))
 
 
 # Numerator of the diagonal Padé approximation of order 13; the denominator has alternating signs.
@@ -128,7 +127,7 @@ def expm(a: Tensor) -> Tensor:
     Shapes  a (..., n, n) -> (..., n, n)
     Cost    6 + s products and a solve; s from the largest norm of the batch
     """
-    (a,), dtype = operands("expm", a)
+    (a,), back = operands("expm", a)
     square("expm", a)
     size = float(np.max(np.sum(np.abs(a.numpy()), axis=-2), initial=0))
     if not np.isfinite(size):
@@ -145,4 +144,4 @@ def expm(a: Tensor) -> Tensor:
     y = solve(even - odd, even + odd)
     for _ in range(squarings):
         y = y @ y
-    return narrowed(y, dtype)
+    return back(y)

@@ -14,7 +14,7 @@ import chainrule as cr
 
 from .._core import Tensor
 from ..autodiff import custom_rule
-from .arguments import narrowed, operands, square
+from .arguments import operands, square
 from .lapack import LU
 from .lapack import solve_triangular as triangular_solution
 
@@ -27,10 +27,10 @@ def solve(a: Tensor, b: Tensor) -> Tensor:
     Errors  ValueError for a singular a
     Cost    2/3 n³ + 2 n² k multiply-adds; derivatives use the same factors
     """
-    (a, b), dtype = operands("solve", a, b)
+    (a, b), back = operands("solve", a, b)
     square("solve", a)
     lu = _factors("solve", a)
-    return narrowed(_columns("solve", a, b, lambda a, b: _solution(lu, a, b, False)), dtype)
+    return back(_columns("solve", a, b, lambda a, b: _solution(lu, a, b, False)))
 
 
 def inv(a: Tensor) -> Tensor:
@@ -39,10 +39,10 @@ def inv(a: Tensor) -> Tensor:
     Shapes  a (..., n, n) -> (..., n, n)
     Errors  ValueError for a singular a
     """
-    (a,), dtype = operands("inv", a)
+    (a,), back = operands("inv", a)
     square("inv", a)
     one = cr.broadcast_to(cr.eye(a.shape[-1], dtype=a.dtype), a.shape)
-    return narrowed(_solution(_factors("inv", a), a, one, False), dtype)
+    return back(_solution(_factors("inv", a), a, one, False))
 
 
 def _factors(op: str, a: Tensor) -> LU:
@@ -98,10 +98,10 @@ def solve_triangular(a: Tensor, b: Tensor, *, upper: bool = False) -> Tensor:
     Errors  ValueError for a 0 on the diagonal
     Cost    n² k multiply-adds
     """
-    (a, b), dtype = operands("solve_triangular", a, b)
+    (a, b), back = operands("solve_triangular", a, b)
     square("solve_triangular", a)
     x = _columns("solve_triangular", a, b, lambda a, b: substitution(a, b, not upper, False))
-    return narrowed(x, dtype)
+    return back(x)
 
 
 def substitution(a: Tensor, b: Tensor, lower: bool, transposed: bool) -> Tensor:
@@ -138,7 +138,7 @@ def det(a: Tensor) -> Tensor:
     Shapes  a (..., n, n) -> (...)
     Errors  ValueError when a derivative is asked for at a singular a
     """
-    (a,), dtype = operands("det", a)
+    (a,), back = operands("det", a)
     square("det", a)
     lu = LU.of(a.numpy())
 
@@ -152,7 +152,7 @@ def det(a: Tensor) -> Tensor:
     def push(v: tuple[Tensor], y: Tensor, a: Tensor) -> Tensor:
         return y * _inner(_inverse("det", lu, a).mT, v[0])
 
-    return narrowed(custom_rule(det, pull=pull, push=push)(a), dtype)
+    return back(custom_rule(det, pull=pull, push=push)(a))
 
 
 def slogdet(a: Tensor) -> Slogdet:
@@ -161,7 +161,7 @@ def slogdet(a: Tensor) -> Slogdet:
     Shapes  a (..., n, n) -> (...) twice
     Errors  ValueError when a derivative is asked for at a singular a
     """
-    (a,), dtype = operands("slogdet", a)
+    (a,), back = operands("slogdet", a)
     square("slogdet", a)
     lu = LU.of(a.numpy())
     sign, diagonal = lu.sign_and_diagonal()
@@ -178,7 +178,7 @@ def slogdet(a: Tensor) -> Slogdet:
 
     value = custom_rule(slogdet, pull=pull, push=push)(a)
     sign = np.asarray(sign * np.prod(np.sign(diagonal), axis=-1)).astype(diagonal.dtype)
-    return Slogdet(cr.asarray(sign, dtype), narrowed(value, dtype))
+    return Slogdet(back(cr.asarray(sign)), back(value))
 
 
 def _inverse(op: str, lu: LU, a: Tensor) -> Tensor:
