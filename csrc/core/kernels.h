@@ -147,7 +147,7 @@ inline Binary put{"put"};                                                // valu
 inline Slot<const Tensor&, int64_t*> count_nonzero{"count_nonzero"};
 inline Unary nonzero{"nonzero"};                                         // x -> y (n, ndim) of positions
 
-// sorting rows; a NaN counts as larger than any number
+// sorting rows: equal elements stay in order, a NaN comes last in either direction
 inline Slot<const Tensor&, bool, Tensor&> argsort{"argsort"};            // x (rows, n), descending -> the first k positions (rows, k)
 inline Slot<const Tensor&, const Tensor&, bool, Tensor&> searchsorted{"searchsorted"};  // sorted (rows, n), values (rows, m), right -> y
 
@@ -174,6 +174,8 @@ inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Te
 
 // y = A x, A in compressed rows: indptr (rows + 1), indices and values (nnz), x (n, inner), y (rows, inner)
 inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&> csr_matmul{"csr_matmul"};
+// its adjoint in the values: y[k] = a[row of k] · b[indices[k]], a (rows, inner), b (n, inner) -> y (nnz)
+inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&> csr_dot{"csr_dot"};
 
 // a (batch, M, K) @ b (batch, K, N) -> y row-major; a and b of any strides
 inline Binary matmul{"matmul"};

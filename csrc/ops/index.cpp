@@ -4,21 +4,20 @@
 #include "core/kernels.h"
 #include "ops/create.h"
 #include "ops/pointwise.h"
+#include "ops/segment.h"
 #include "ops/views.h"
 
 namespace chainrule {
-namespace {
 
 Tensor as_index(const char* op, const Tensor& index) {
   require<DTypeError>(is_integer(index), op, "index must be an integer tensor, got ", index.dtype(),
                       "; use .astype(cr.int64)");
   return contiguous(astype(index, DType::int64));
 }
-int64_t product(const Shape& s, int begin, int end) {
-  int64_t n = 1;
-  for (int i = begin; i < end; i++) n *= s[i];
-  return n;
-}
+
+namespace {
+
+Tensor flat(const Tensor& x, const Shape& three) { return reshape(contiguous(x.detached()), three); }
 
 }  // namespace
 
@@ -28,35 +27,55 @@ Tensor take(const Tensor& x, const Tensor& index0, int64_t axis0) {
   Shape shape = x.shape();
   shape.erase(axis);
   for (int i = 0; i < index.ndim(); i++) shape.insert(axis + i, index.dim(i));
-  const int64_t outer = product(x.shape(), 0, axis), n = x.dim(axis), inner = product(x.shape(), axis + 1, x.ndim());
+  const Shape three = three_axes(x.shape(), axis);
   Tensor y = output("take", shape, x.dtype(), {x, index});
-  const Tensor flat = reshape(contiguous(x.detached()), {outer, n, inner});
-  Tensor out = reshape(y.detached(), {outer, index.size(), inner});
-  kernel::take(x.device(), flat, index, out);
+  Tensor out = reshape(y.detached(), {three[0], index.size(), three[2]});
+  kernel::take(x.device(), flat(x, three), index, out);
   link(y, x, [=](const Tensor& d) { return take(d, index, axis); },
-       [=](const Tensor& d) { return index_add(d, index, axis, n); });
+       [=, n = three[1]](const Tensor& d) { return index_add(d, index, axis, n); });
   return y;
 }
 
-Tensor index_add(const Tensor& d, const Tensor& index0, int64_t axis0, int64_t n) {
-  const Tensor index = as_index("index_add", index0);
-  const int left = d.ndim() - index.ndim() + 1;
-  const int axis = normal_axis(axis0, left, "index_add");
-  Shape shape;
-  for (int i = 0; i < axis; i++) shape.push_back(d.dim(i));
-  shape.push_back(n);
-  for (int i = axis + index.ndim(); i < d.ndim(); i++) shape.push_back(d.dim(i));
-  for (int i = 0; i < index.ndim(); i++)
-    require(d.dim(axis + i) == index.dim(i), "index_add", "d ", d.shape(), " needs the axes of index ", index.shape(),
-            " at axis ", axis);
-  const int64_t outer = product(shape, 0, axis), inner = product(shape, axis + 1, shape.size());
-  Tensor y = output("index_add", shape, d.dtype(), {d, index});
+Tensor take_along_axis(const Tensor& x0, const Tensor& index0, int64_t axis0) {
+  const char* op = "take_along_axis";
+  const int axis = normal_axis(axis0, x0.ndim(), op);
+  const Tensor integers = as_index(op, index0);
+  bool fits = x0.ndim() == integers.ndim();
+  Shape from = x0.shape(), shape = integers.shape();
+  for (int i = 0; i < from.size() && fits; i++) {
+    if (i == axis) continue;
+    fits = from[i] == shape[i] || from[i] == 1 || shape[i] == 1;
+    from[i] = shape[i] = from[i] == 1 ? shape[i] : from[i];
+  }
+  require(fits, op, "x ", x0.shape(), " and index ", integers.shape(), " need as many axes, of equal size or 1 except axis ", axis);
+  const Tensor x = broadcast_to(x0, from), index = contiguous(broadcast_to(integers, shape));
+  Tensor y = output(op, shape, x.dtype(), {x, index});
+  const Shape three = three_axes(shape, axis);
+  Tensor out = reshape(y.detached(), three);
+  kernel::take_along_axis(x.device(), flat(x, three_axes(from, axis)), reshape(index, three), out);
+  link(y, x, [=](const Tensor& d) { return take_along_axis(d, index, axis); },
+       [=, n = from[axis]](const Tensor& d) { return scatter_add_along_axis(d, index, axis, n); });
+  return y;
+}
+
+Tensor scatter_add_along_axis(const Tensor& d, const Tensor& index0, int64_t axis0, int64_t n) {
+  const char* op = "scatter_add";
+  require<DTypeError>(d.dtype() != DType::boolean, op, "needs numbers, got bool");
+  const int axis = normal_axis(axis0, d.ndim(), op);
+  const Tensor index = as_index(op, index0);
+  require(d.shape() == index.shape(), op, "source ", d.shape(), " and index ", index.shape(), " need one shape");
+  // Many small terms in a narrow type would stop the sum at its last bit: they are added in float32.
+  if (itemsize(d.dtype()) == 2)
+    return astype(scatter_add_along_axis(astype(d, DType::float32), index, axis, n), d.dtype());
+  Shape shape = d.shape();
+  shape[axis] = n;
+  Tensor y = output(op, shape, d.dtype(), {d, index});
   kernel::fill(y.device(), y, 0, 0);
-  const Tensor flat = reshape(contiguous(d.detached()), {outer, index.size(), inner});
-  Tensor out = reshape(y.detached(), {outer, n, inner});
-  kernel::index_add(d.device(), flat, index, out);
-  link(y, d, [=](const Tensor& t) { return index_add(t, index, axis, n); },
-       [=](const Tensor& t) { return take(t, index, axis); });
+  const Shape three = three_axes(d.shape(), axis);
+  Tensor out = reshape(y.detached(), three_axes(shape, axis));
+  kernel::scatter_add_along_axis(d.device(), flat(d, three), reshape(index, three), out);
+  link(y, d, [=](const Tensor& t) { return scatter_add_along_axis(t, index, axis, n); },
+       [=](const Tensor& t) { return take_along_axis(t, index, axis); });
   return y;
 }
 
