@@ -23,12 +23,18 @@ struct PoolAxis {
 };
 
 // A matrix (rows, n) that is zero outside of one run in each row: row i holds weight[first[i] + k] in column start[i] + k,
-// k < first[i + 1] - first[i].
+// k < length(i). Rows begin and end in order.
 struct Band {
   int64_t n = 0;
   std::vector<int64_t> start, first{0};
   std::vector<double> weight;
   int64_t rows() const { return int64_t(start.size()); }
+  int64_t length(int64_t i) const { return first[i + 1] - first[i]; }
+  void add_row(int64_t from, const std::vector<double>& weights) {
+    start.push_back(from);
+    weight.insert(weight.end(), weights.begin(), weights.end());
+    first.push_back(int64_t(weight.size()));
+  }
 };
 
 }  // namespace chainrule

@@ -26,46 +26,28 @@ struct Tiles {
   std::vector<TileOf> tiles;
   std::vector<Piece> pieces;
 
-  // Tiles run along rows, planes, volumes or the whole block, whichever wastes least.
   Tiles(const Grid& g, const Block& b, int64_t columns, int64_t image_step) {
-    int level = 3;
-    int64_t least = INT64_MAX;
-    for (int l = 3; l >= 0; l--) {
-      int64_t runs = 1;
-      for (int i = 0; i < l; i++) runs *= b.size[i];
-      if (const int64_t cost = runs * up(run_length(b, l), columns); cost < least) {
-        least = cost;
-        level = l;
-      }
-    }
-    int64_t run = -1;
+    const Runs runs(b, columns);
+    for (int64_t start : runs.start)
+      for (int64_t q = 0; q < runs.length; q += columns) tiles.push_back({start + q, 0, 0});
     const auto out = [&](int i, int64_t p) { return g[i].out_start + (b.begin[i] + p) * g[i].out_step; };
     for (int64_t n = 0; n < b.size[0]; n++)
       for (int64_t d = 0; d < b.size[1]; d++)
         for (int64_t h = 0; h < b.size[2]; h++) {
-          const int64_t begins = level == 3 ? b.flat(n, d, h, 0) : level == 2 ? b.flat(n, d, 0, 0) : level == 1 ? b.flat(n, 0, 0, 0) : 0;
-          if (begins != run) {
-            run = begins;
-            for (int64_t q = 0; q < run_length(b, level); q += columns) tiles.push_back({run + q, 0, 0});
-            current = tiles.size() - size_t(up(run_length(b, level), columns));
-          }
           const int64_t to = out(0, n) * image_step + (out(1, d) * g[2].out + out(2, h)) * g[3].out;
-          add_row(b.flat(n, d, h, 0), b.size[3], columns, [&](int64_t w) { return to + out(3, w); });
+          const size_t first = size_t(runs.of_row(b, n, d, h) * up(runs.length, columns));
+          add_row(first, b.flat(n, d, h, 0), b.size[3], columns, [&](int64_t w) { return to + out(3, w); });
         }
     for (size_t i = 0; i < tiles.size(); i++) tiles[i].end = i + 1 < tiles.size() ? tiles[i + 1].first : pieces.size();
   }
 
  private:
-  size_t current = 0;
   size_t opened = 0;                         // tiles up to this one have their first piece
-  static int64_t run_length(const Block& b, int level) {
-    return b.flat(level > 0 ? 0 : b.size[0] - 1, level > 1 ? 0 : b.size[1] - 1, level > 2 ? 0 : b.size[2] - 1, b.size[3] - 1) + 1;
-  }
-  template <class To> void add_row(int64_t start, int64_t n, int64_t columns, To to) {
+  template <class To> void add_row(size_t tile, int64_t start, int64_t n, int64_t columns, To to) {
     for (int64_t w = 0; w < n;) {
-      while (start + w >= tiles[current].base + columns) current++;
-      while (opened <= current) tiles[opened++].first = pieces.size();
-      const int64_t at = start + w - tiles[current].base, m = std::min(n - w, columns - at);
+      while (start + w >= tiles[tile].base + columns) tile++;
+      while (opened <= tile) tiles[opened++].first = pieces.size();
+      const int64_t at = start + w - tiles[tile].base, m = std::min(n - w, columns - at);
       pieces.push_back({at, m, to(w)});
       w += m;
     }

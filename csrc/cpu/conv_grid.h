@@ -112,8 +112,6 @@ struct Block {
   int64_t flat(int64_t n, int64_t d, int64_t h, int64_t w) const {
     return ((n * wide[1] + d) * wide[2] + h) * wide[3] + w;
   }
-  // One more than the number of the last point.
-  int64_t length() const { return flat(size[0] - 1, size[1] - 1, size[2] - 1, size[3] - 1) + 1; }
   int64_t points() const { return size[0] * size[1] * size[2] * size[3]; }
 
   // Where each tap of each channel lies, in the order channel, depth, height, width.
@@ -127,6 +125,38 @@ struct Block {
             out.push_back(c * channel + p * phase + flat(0, d.shift, h.shift, w.shift));
           }
     return out;
+  }
+};
+
+// The points of a block lie in runs, with few numbers between that belong to none: rows, planes, volumes or the whole
+// block, whichever wastes least when a run is rounded up to `unit`.
+struct Runs {
+  int level = 3;                             // axes that number the runs: 3 for rows
+  int64_t length = 0;
+  std::vector<int64_t> start;
+
+  Runs(const Block& b, int64_t unit) {
+    const auto number = [&](int level) {
+      int64_t n = 1;
+      for (int i = 0; i < level; i++) n *= b.size[i];
+      return n;
+    };
+    const auto cost = [&](int level) { return number(level) * (up(reach(b, level), unit) * unit + 1); };
+    for (int l = 2; l >= 0; l--)
+      if (cost(l) < cost(level)) level = l;
+    length = reach(b, level);
+    for (int64_t n = 0; n < (level > 0 ? b.size[0] : 1); n++)
+      for (int64_t d = 0; d < (level > 1 ? b.size[1] : 1); d++)
+        for (int64_t h = 0; h < (level > 2 ? b.size[2] : 1); h++) start.push_back(b.flat(n, d, h, 0));
+  }
+  // Which run row (n, d, h) of the block belongs to.
+  int64_t of_row(const Block& b, int64_t n, int64_t d, int64_t h) const {
+    return level == 3 ? (n * b.size[1] + d) * b.size[2] + h : level == 2 ? n * b.size[1] + d : level == 1 ? n : 0;
+  }
+
+ private:
+  static int64_t reach(const Block& b, int level) {
+    return b.flat(level > 0 ? 0 : b.size[0] - 1, level > 1 ? 0 : b.size[1] - 1, level > 2 ? 0 : b.size[2] - 1, b.size[3] - 1) + 1;
   }
 };
 

@@ -1,4 +1,4 @@
-// The adjoint of convolution in its kernel, on the grid of conv_grid.h.
+// The adjoint of convolution in its kernel, on the grid of conv_grid.h: sums over positions, in one of two ways.
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
 #include "cpu/conv_plain.h"
@@ -8,45 +8,52 @@ namespace {
 
 using namespace conv;
 
-constexpr int64_t positions = 2048;          // points in one chain of sums, spread over the lanes of a vector
-constexpr int64_t channels_out = 64;         // rows of z laid out at a time: 512 KB of float
+constexpr int64_t positions = 2048;          // in a sum of dots, spread over the lanes of a vector
+constexpr int64_t terms_in_product = 512;    // positions in a product: longer chains lose digits
+constexpr int64_t channels_out = 64;         // of z laid out at a time: 512 KB of float
 constexpr int64_t pieces = 16;               // tasks into which a problem is cut, by its size alone
 constexpr int64_t most_partial = 1 << 22;    // elements of partial sums
 constexpr int64_t small = 1 << 13;           // multiply-adds up to which the plain loop is quicker
 
-// Rows of z as x is laid out: zero between the points, so that one long sum runs over the whole block.
+// ---- few channels: dot products along rows, both operands read as they are laid out
+
+// Channels of z as x is laid out, run after run, zero between the points: a sum runs over whole vectors of both.
 template <class T, class C>
-void lay_out_points(const Grid& g, const Block& b, const T* z, int64_t rows, int64_t z_channels, int64_t length, C* out) {
-  const int64_t plane = g[1].out * g[2].out * g[3].out;
-  std::fill_n(out, rows * length, C(0));
-  for (int64_t o = 0; o < rows; o++, out += length)
+void lay_out_points(const Grid& g, const Block& b, const Runs& runs, int64_t length, const T* z, int64_t channels, int64_t z_channels,
+                    C* out) {
+  const int64_t plane = g[1].out * g[2].out * g[3].out, channel = int64_t(runs.start.size()) * length;
+  std::fill_n(out, channels * channel, C(0));
+  for (int64_t o = 0; o < channels; o++, out += channel)
     for (int64_t n = 0; n < b.size[0]; n++)
       for (int64_t d = 0; d < b.size[1]; d++)
         for (int64_t h = 0; h < b.size[2]; h++) {
           const T* from = z + ((b.begin[0] + n) * z_channels + o) * plane +
                           ((b.begin[1] + d) * g[2].out + b.begin[2] + h) * g[3].out + b.begin[3];
-          C* to = out + b.flat(n, d, h, 0);
+          const int64_t run = runs.of_row(b, n, d, h);
+          C* to = out + run * length + b.flat(n, d, h, 0) - runs.start[size_t(run)];
           for (int64_t j = 0; j < b.size[3]; j++) to[j] = C(from[j]);
         }
 }
 
 // sum[row][term] += Σ z x over a block, in tiles of equal size.
 template <class C>
-void dot_block(int64_t rows, int64_t terms, int64_t length, const C* z, const C* x, const int64_t* offset, C* sum, int64_t sum_row) {
+void dot_block(int64_t rows, int64_t terms, const Runs& runs, int64_t length, const C* z, const C* x, const int64_t* offset, C* sum,
+               int64_t sum_row) {
   const DotTile<C>& t = dot_tile<C>();
-  const int64_t row_tiles = up(rows, t.rows), tap_tiles = up(terms, t.taps);
+  const int64_t row_tiles = up(rows, t.rows), tap_tiles = up(terms, t.taps), count = int64_t(runs.start.size());
   for (int64_t j = 0; j < tap_tiles; j++)                   // a few rows of x stay in the first-level cache
     for (int64_t i = 0; i < row_tiles; i++) {
       const int64_t r = rows * i / row_tiles, r_end = rows * (i + 1) / row_tiles;
       const int64_t k = terms * j / tap_tiles, k_end = terms * (j + 1) / tap_tiles;
-      t.dot[r_end - r - 1][k_end - k - 1](length, z + r * length, length, x, offset + k, sum + r * sum_row + k, sum_row);
+      t.dot[r_end - r - 1][k_end - k - 1](count, length, z + r * count * length, count * length, x, runs.start.data(), offset + k,
+                                          sum + r * sum_row + k, sum_row);
     }
 }
 
-template <class T> void on_grid(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
+template <class T> void by_dots(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
   using C = compute_t<T>;
   const Grid g = forward_grid(x.dim(0), windows);
-  const int64_t groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K, terms = K * taps;
+  const int64_t lanes = dot_tile<C>().lanes, groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K, terms = K * taps;
   const int64_t x_plane = x.dim(2) * x.dim(3) * x.dim(4), z_plane = z.dim(2) * z.dim(3) * z.dim(4);
   const Blocks blocks(g, [&](const Block& b, int64_t) { return b.phase <= positions; });
 
@@ -62,16 +69,18 @@ template <class T> void on_grid(const Tensor& x, const Tensor& z, Tensor& w, con
       const int64_t first = O * range / ranges, rows = O * (range + 1) / ranges - first, o = group * O + first;
       for (int64_t i = blocks.count * part / parts; i < blocks.count * (part + 1) / parts; i++) {
         const Block b = blocks.at(g, i);
-        const int64_t length = up(b.length(), dot_tile<C>().lanes) * dot_tile<C>().lanes;
-        const Buffer<C> points(rows * length);
-        lay_out_points(g, b, z.data<T>() + o * z_plane, rows, z.dim(1), length, points.p);
+        const Runs runs(b, lanes);
+        const int64_t length = up(runs.length, lanes) * lanes;
+        const Buffer<C> points(rows * int64_t(runs.start.size()) * length);
+        lay_out_points(g, b, runs, length, z.data<T>() + o * z_plane, rows, z.dim(1), points.p);
         const int64_t at_once = std::clamp<int64_t>(buffer_bytes / int64_t(sizeof(C)) / b.channel, 1, K);
         const Buffer<C> laid(at_once * b.channel + slack);
         const std::vector<int64_t> offset = b.offsets(g, at_once);
         for (int64_t c = 0; c < K; c += at_once) {
           const int64_t n = std::min(at_once, K - c);
           lay_out(g, b, x.data<T>() + (group * K + c) * x_plane, n, x.dim(1), laid.p);
-          dot_block(rows, n * taps, length, points.p, laid.p, offset.data(), partial.p + part * w.size() + o * terms + c * taps, terms);
+          dot_block(rows, n * taps, runs, length, points.p, laid.p, offset.data(),
+                    partial.p + part * w.size() + o * terms + c * taps, terms);
         }
       }
     }
@@ -85,13 +94,112 @@ template <class T> void on_grid(const Tensor& x, const Tensor& z, Tensor& w, con
   });
 }
 
+// ---- many channels: products, with channels of x side by side in the columns and channels of z in the rows
+
+// from (n, m), a row each `from_row` -> to (m, width), in columns of four so that few streams are read; the rest is zero.
+template <class S, class C> void turn(const S* from, int64_t from_row, int64_t n, int64_t m, int64_t width, C* to) {
+  if (n < width) std::fill_n(to, m * width, C(0));
+  for (int64_t i = 0; i < n; i += 4) {
+    const S* p = from + i * from_row;
+    C* q = to + i;
+    if (i + 4 <= n)
+      for (int64_t j = 0; j < m; j++, q += width, p++) {
+        q[0] = C(p[0]);
+        q[1] = C(p[from_row]);
+        q[2] = C(p[2 * from_row]);
+        q[3] = C(p[3 * from_row]);
+      }
+    else
+      for (int64_t j = 0; j < m; j++, q += width, p++)
+        for (int64_t k = 0; k < n - i; k++) q[k] = C(p[k * from_row]);
+  }
+}
+
+// The points of a block, as `rows` channels of z for each: (strip, point, row).
+template <class T, class C>
+void turn_points(const Grid& g, const Block& b, const T* z, int64_t channels, int64_t z_channels, int64_t rows, C* out) {
+  const int64_t plane = g[1].out * g[2].out * g[3].out, points = b.points();
+  for (int64_t o = 0; o < channels; o += rows, out += points * rows) {
+    C* to = out;
+    for (int64_t n = 0; n < b.size[0]; n++)
+      for (int64_t d = 0; d < b.size[1]; d++)
+        for (int64_t h = 0; h < b.size[2]; h++, to += b.size[3] * rows)
+          turn(z + ((b.begin[0] + n) * z_channels + o) * plane + ((b.begin[1] + d) * g[2].out + b.begin[2] + h) * g[3].out + b.begin[3],
+               plane, std::min(rows, channels - o), b.size[3], rows, to);
+  }
+}
+
+template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
+  using C = compute_t<T>;
+  const Grid g = forward_grid(x.dim(0), windows);
+  const int64_t groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K;
+  const int64_t x_plane = x.dim(2) * x.dim(3) * x.dim(4), z_plane = z.dim(2) * z.dim(3) * z.dim(4);
+  const TapTile<C>& tile = tap_tile<C>();
+  const int64_t strips = up(O, tile.rows), rows = up(O, strips), columns = tile.columns[rows - 1];
+  const Blocks blocks(g, [&](const Block& b, int64_t) { return b.points() <= terms_in_product; });
+
+  // Partial sums: (part, group, row, tap, channel), rows and channels rounded up to whole tiles.
+  const int64_t wide = up(K, columns) * columns, row_size = taps * wide, part_size = groups * strips * rows * row_size;
+  const int64_t ranges = up(strips, 8);                    // of strips, a task each
+  const int64_t parts = std::clamp<int64_t>(std::min(pieces / (groups * ranges), most_partial / part_size), 1, blocks.count);
+  const Buffer<C> partial(parts * part_size);
+  parallel_for(groups * ranges * parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; task++) {
+      const int64_t part = task % parts, range = task / parts % ranges, group = task / parts / ranges;
+      const int64_t first = strips * range / ranges, count = strips * (range + 1) / ranges - first, o = first * rows;
+      C* const sums = partial.p + part * part_size + (group * strips * rows + o) * row_size;
+      std::fill_n(sums, count * rows * row_size, C(0));
+      for (int64_t i = blocks.count * part / parts; i < blocks.count * (part + 1) / parts; i++) {
+        const Block b = blocks.at(g, i);
+        const int64_t points = b.points();
+        const Buffer<C> turned(count * points * rows), laid(columns * b.channel + slack), across(columns * b.channel);
+        turn_points(g, b, z.data<T>() + (group * O + o) * z_plane, std::min(count * rows, O - o), z.dim(1), rows, turned.p);
+        std::vector<int64_t> at;
+        for (int64_t n = 0; n < b.size[0]; n++)
+          for (int64_t d = 0; d < b.size[1]; d++)
+            for (int64_t h = 0; h < b.size[2]; h++)
+              for (int64_t v = 0; v < b.size[3]; v++) at.push_back(b.flat(n, d, h, v) * columns);
+        const std::vector<int64_t> shift = b.offsets(g, 1);
+        for (int64_t c = 0; c < K; c += columns) {
+          const int64_t n = std::min(columns, K - c);
+          lay_out(g, b, x.data<T>() + (group * K + c) * x_plane, n, x.dim(1), laid.p);
+          turn(laid.p, b.channel, n, b.channel, columns, across.p);
+          for (int64_t k = 0; k < taps; k++)
+            for (int64_t s = 0; s < count; s++)
+              tile.multiply[rows - 1](points, turned.p + s * points * rows, across.p + shift[size_t(k)] * columns, at.data(),
+                                      sums + s * rows * row_size + k * wide + c, row_size, true);
+        }
+      }
+    }
+  });
+  parallel_for(w.dim(0), 1 + grain / (K * taps * parts), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; o++) {
+      const C* from = partial.p + (o / O * strips * rows + o % O) * row_size;
+      T* to = w.data<T>() + o * K * taps;
+      for (int64_t c = 0; c < K; c++)
+        for (int64_t k = 0; k < taps; k++) {
+          C sum = 0;
+          for (int64_t p = 0; p < parts; p++) sum += from[p * part_size + k * wide + c];
+          to[c * taps + k] = T(sum);
+        }
+    }
+  });
+}
+
+// Turning x costs a few cycles an element, which the products with all taps and channels of z must pay for.
+template <class C> bool worth_turning(const Tensor& w, const Windows& windows) {
+  const int64_t O = w.dim(0) / windows.groups, K = w.dim(1), columns = 2 * dot_tile<C>().lanes;
+  return O >= 8 && K >= columns / 2 && w.size() / K >= 128 * windows.groups;
+}
+
 void convolve_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
   if (w.size() == 0) return;
   const int64_t terms = w.size() / w.dim(0);
   each_float(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (z.size() <= small / terms) plain_weight<T>(x, z, w, windows);
-    else on_grid<T>(x, z, w, windows);
+    else if (worth_turning<compute_t<T>>(w, windows)) by_products<T>(x, z, w, windows);
+    else by_dots<T>(x, z, w, windows);
   });
 }
 

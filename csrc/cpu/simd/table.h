@@ -18,10 +18,11 @@ template <class T> struct TapTile {
   int columns[16];
   void (*multiply[16])(int64_t K, const T* a, const T* x, const int64_t* offset, T* c, ptrdiff_t row_stride, bool add);
 };
-// sum[row][tap] += Σ d[row][j] x[offset[tap] + j] over j < n, a multiple of `lanes`.
+// sum[row][tap] += Σ d[row][i n + j] x[run[i] + offset[tap] + j] over i < runs and j < n, a multiple of `lanes`.
 template <class T> struct DotTile {
   int lanes, rows, taps;                     // at most; the entries are for 1, 2, ... of them
-  void (*dot[4][6])(int64_t n, const T* d, ptrdiff_t d_row, const T* x, const int64_t* offset, T* sum, ptrdiff_t sum_row);
+  void (*dot[4][6])(int64_t runs, int64_t n, const T* d, ptrdiff_t d_row, const T* x, const int64_t* run, const int64_t* offset, T* sum,
+                    ptrdiff_t sum_row);
 };
 
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);

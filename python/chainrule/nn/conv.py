@@ -1,7 +1,7 @@
 """Convolution layers over one, two or three spatial axes, and their transposes.   Book: §6.2, §6.3"""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -13,17 +13,6 @@ from . import init
 from .module import Module
 
 Sizes = int | Sequence[int]
-
-
-def over_batch(op: str, f: Callable[[Tensor], Tensor], x: Tensor, axes: int) -> Tensor:
-    """f on x (..., C, *space) where f itself takes one batch axis."""
-    if x.ndim == axes + 2:
-        return f(x)
-    if x.ndim < axes + 1:
-        raise cr.ShapeError(f"{op}: x {tuple(x.shape)} needs a channel axis and {axes} spatial axes")
-    batch = tuple(x.shape[:-axes - 1])
-    y = f(x.reshape((prod(batch), *x.shape[-axes - 1:])))
-    return y.reshape((*batch, *y.shape[1:]))
 
 
 class _Conv(Module):
@@ -55,16 +44,16 @@ class _Conv(Module):
         if x.ndim <= self.axes or x.shape[-self.axes - 1] != c_in:
             raise cr.ShapeError(f"{type(self).__name__}: x {tuple(x.shape)} needs "
                                 f"x.shape[{-self.axes - 1}] == c_in {c_in}")
-        return over_batch(type(self).__name__, self.convolve, x, self.axes)
+        return cr.conv(x, self.weight, stride=self.stride, padding=self.zeros(), dilation=self.dilation,
+                       groups=self.groups, bias=self.bias)
 
-    def convolve(self, x: Tensor) -> Tensor:
-        padding = 0 if isinstance(self.padding, str) else self.padding
-        if self.padding == "same":                       # d (k - 1) zeros, half before; the odd one after
-            total = [d * (k - 1) for d, k in zip(self.dilation, self.size, strict=True)]
-            x = cr.pad(x, [(0, 0), (0, 0), *((n // 2, n - n // 2) for n in total)])
-        z = cr.conv(x, self.weight, stride=self.stride, padding=padding, dilation=self.dilation,
-                    groups=self.groups)
-        return z if self.bias is None else z + self.bias.reshape((-1, *(1,) * self.axes))
+    def zeros(self) -> Sequence[int] | Sequence[tuple[int, int]]:
+        """How many around x. "same" needs d (k - 1) an axis, half before; the odd one after."""
+        if not isinstance(self.padding, str):
+            return self.padding
+        total = [d * (k - 1) if self.padding == "same" else 0
+                 for d, k in zip(self.dilation, self.size, strict=True)]
+        return [(n // 2, n - n // 2) for n in total]
 
     def multiply_adds(self, x: Tensor, y: Tensor) -> int:
         return y.size * prod(self.weight.shape[1:])
@@ -140,12 +129,9 @@ class _ConvTranspose(Module):
         if x.ndim <= self.axes or x.shape[-self.axes - 1] != c_in:
             raise cr.ShapeError(f"{type(self).__name__}: x {tuple(x.shape)} needs "
                                 f"x.shape[{-self.axes - 1}] == c_in {c_in}")
-        return over_batch(type(self).__name__, self.convolve, x, self.axes)
-
-    def convolve(self, x: Tensor) -> Tensor:
-        z = cr.conv_transpose(x, self.weight, stride=self.stride, padding=self.padding,
-                              output_padding=self.output_padding, dilation=self.dilation, groups=self.groups)
-        return z if self.bias is None else z + self.bias.reshape((-1, *(1,) * self.axes))
+        return cr.conv_transpose(x, self.weight, stride=self.stride, padding=self.padding,
+                                 output_padding=self.output_padding, dilation=self.dilation,
+                                 groups=self.groups, bias=self.bias)
 
     def multiply_adds(self, x: Tensor, y: Tensor) -> int:
         return x.size * prod(self.weight.shape[1:])

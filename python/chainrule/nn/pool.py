@@ -7,7 +7,6 @@ import chainrule as cr
 
 from .. import check
 from .._core import Tensor
-from .conv import over_batch
 from .module import Module
 
 Sizes = int | Sequence[int]
@@ -28,9 +27,7 @@ class _MaxPool(Module):
         _half_at_most(op, self.padding, self.size)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return over_batch(type(self).__name__, self.pool, x, self.axes)
-
-    def pool(self, x: Tensor) -> Tensor:
+        _require_space(self, x)
         return cr.max_pool(x, self.size, stride=self.stride, padding=self.padding, dilation=self.dilation,
                            ceil_mode=self.ceil_mode)
 
@@ -53,9 +50,7 @@ class _AvgPool(Module):
         _half_at_most(op, self.padding, self.size)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return over_batch(type(self).__name__, self.pool, x, self.axes)
-
-    def pool(self, x: Tensor) -> Tensor:
+        _require_space(self, x)
         return cr.avg_pool(x, self.size, stride=self.stride, padding=self.padding, ceil_mode=self.ceil_mode,
                            count_include_pad=self.count_include_pad)
 
@@ -72,8 +67,15 @@ class _Adaptive(Module):
         self.size = check.axes_tuple(type(self).__name__, "size", size, self.axes, 1)
 
     def __call__(self, x: Tensor) -> Tensor:
+        _require_space(self, x)
         pool = cr.adaptive_max_pool if self.maximum else cr.adaptive_avg_pool
-        return over_batch(type(self).__name__, lambda x: pool(x, self.size), x, self.axes)
+        return pool(x, self.size)
+
+
+def _require_space(layer: _MaxPool | _AvgPool | _Adaptive, x: Tensor) -> None:
+    if x.ndim <= layer.axes:
+        raise cr.ShapeError(f"{type(layer).__name__}: x {tuple(x.shape)} needs a channel axis and "
+                            f"{layer.axes} spatial axes")
 
 
 def _half_at_most(op: str, padding: tuple[int, ...], size: tuple[int, ...]) -> None:
