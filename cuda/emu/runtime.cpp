@@ -151,7 +151,8 @@ cudaError_t cudaMalloc(void** p, size_t bytes) {
   std::lock_guard guard(m.lock);
   *p = nullptr;
   if (m.used + bytes > limit()) return failed(cudaErrorMemoryAllocation);
-  *p = guarded() ? guarded_block(m, bytes) : std::aligned_alloc(512, (bytes + 511) / 512 * 512);
+  if (guarded()) *p = guarded_block(m, bytes);
+  else if (posix_memalign(p, 512, bytes)) *p = nullptr;
   if (!*p) return failed(cudaErrorMemoryAllocation);
   if (guarded()) mprotect(*p, pages(bytes), PROT_READ | PROT_WRITE);
   std::memset(*p, 0xff, bytes);
