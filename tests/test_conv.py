@@ -130,6 +130,52 @@ def test_output_sizes_of_the_book(size, k, total, stride, dilation, out):
     assert z.shape == (1, 1, out)
 
 
+# ---- convolution with a turned kernel
+@pytest.mark.book("6.2-conv2d-valid")
+def test_valid_convolution_of_the_book():
+    z = np.asarray(cr.convolve(PICTURE, KERNEL, "valid"))
+    assert z[0].tolist() == [273, 318, 363, 408, 453] and z[-1].tolist() == [1218, 1263, 1308, 1353, 1398]
+    np.testing.assert_array_equal(z, np.asarray(cr.convolve(PICTURE, KERNEL))[2:-2, 2:-2])
+
+
+@pytest.mark.book("6.2-conv1d-full")
+@pytest.mark.book("6.2-poly-mult")
+def test_full_convolution_multiplies_polynomials():
+    f, g = np.array([1.0, 2, 3]), np.array([1.0, 0, -1, 2, 3, -2])
+    assert cr.convolve(f, g).tolist() == [1, 2, 2, 0, 4, 10, 5, -6]
+    f, g = draw(3), draw(6, seed=1)
+    assert_near(cr.convolve(f, g), np.convolve(f, g), 1e-12)
+    assert_near(cr.convolve(f, g), np.polymul(f[::-1], g[::-1])[::-1], 1e-12)
+
+
+@pytest.mark.book("6.2-conv-commutative")
+@pytest.mark.book("6.2-convnd-full")
+@pytest.mark.parametrize("shapes", [((5,), (3,)), ((6, 7), (3, 3)), ((4, 3, 5), (2, 4, 3))])
+def test_full_convolution_commutes(shapes):
+    f, g = draw(*shapes[0]), draw(*shapes[1], seed=1)
+    assert cr.convolve(f, g).shape == tuple(m + k - 1 for m, k in zip(*shapes, strict=True))
+    assert_near(cr.convolve(f, g), signal.convolve(f, g), 1e-12)
+    assert_near(cr.convolve(f, g), np.asarray(cr.convolve(g, f)), 1e-12)
+
+
+@pytest.mark.book("6.2-conv3d-volume")
+def test_volumes_are_convolved():
+    f, g = draw(5, 6, 7), draw(2, 3, 4, seed=1)
+    assert_near(cr.convolve(f, g, "valid"), signal.convolve(f, g, "valid"), 1e-12)
+
+
+@pytest.mark.book("6.2-valid-not-commutative")
+def test_valid_convolution_does_not_commute():
+    with pytest.raises(cr.ShapeError, match="does not fit"):
+        cr.convolve(KERNEL, PICTURE, "valid")
+
+
+@pytest.mark.book("6.2-impulse-decomposition")
+def test_an_impulse_leaves_a_signal_as_it_is():
+    x = draw(6, 7)
+    np.testing.assert_array_equal(np.asarray(cr.convolve(x, np.ones((1, 1)))), x)
+
+
 # ---- the convolutional layer
 @pytest.mark.book("6.3-conv-layer")
 def test_a_layer_correlates_and_adds_its_bias():

@@ -62,6 +62,8 @@ def np_transpose(x, w, bias=None, stride=1, padding=0, output_padding=0, dilatio
 
 SUMS = {"units": (16, "of float32 sums, rounded once; inputs are rounded first")}
 
+TURNED = {"resized": "the sizes of f and g go together"}
+
 
 def row(op, oracle, x, w, bias=False, **options):
     """A row whose inputs are drawn: x, w and, when asked for, a bias with the number of the result's channels."""
@@ -129,6 +131,14 @@ CASES = {
     "conv_transpose_2d_many_stride": transpose((2, 10, 9, 8), (10, 4, 5, 4), stride=(2, 3), padding=(2, 1), groups=2, bias=True,
                                                dilation=(3, 1)),
     "conv_transpose_3d": transpose((1, 2, 3, 2, 4), (2, 3, 2, 3, 2), stride=(1, 2, 3), padding=(0, 1, 0), bias=True),
+    "convolve_1d": (cr.convolve, signal.convolve, [normal(6), normal(3)], TURNED),
+    "convolve_2d": (cr.convolve, signal.convolve, [normal(6, 7), normal(3, 4)], TURNED),
+    "convolve_3d": (cr.convolve, signal.convolve, [normal(4, 3, 5), normal(2, 3, 1)], TURNED),
+    "convolve_larger": (cr.convolve, signal.convolve, [normal(2), normal(5)], TURNED),
+    "convolve_valid": (lambda f, g: cr.convolve(f, g, "valid"), lambda f, g: signal.convolve(f, g, "valid"),
+                       [normal(6, 7), normal(3, 4)], TURNED),
+    "convolve_same": (lambda f, g: cr.convolve(f, g, "same"), lambda f, g: signal.convolve(f, g, "same"),
+                      [normal(6, 7), normal(3, 4)], TURNED),
 }
 for name, case in CASES.items():
     if "many" in name or "prime" in name:
@@ -189,6 +199,13 @@ ERRORS = {
                          r"conv: bias \(4,\) needs shape \(6,\), one for each channel", bias=np.zeros(4)),
     "conv_integers": (lambda: cr.conv(cr.zeros(IMAGE, dtype=cr.int64), cr.zeros(KERNEL)), cr.DTypeError,
                       "conv: needs floating tensors, got x int64 and w float32"),
+    "convolve_axes": refused(cr.convolve, [(4, 3), (2,)], cr.ShapeError,
+                             r"convolve: f \(4, 3\) and g \(2,\) need the same number of axes, one to three, "
+                             "and g an element"),
+    "convolve_mode": (lambda: cr.convolve(cr.zeros(4), cr.zeros(2), "half"), ValueError,
+                      "convolve: mode 'half' is unknown; needs one of full, valid, same"),
+    "convolve_valid": (lambda: cr.convolve(cr.zeros(2), cr.zeros(4), "valid"), cr.ShapeError,
+                       r"conv: a window of 4 does not fit axis -1 of x \(1, 2\) with padding 0 and 0"),
     "conv_transpose_channels": refused(cr.conv_transpose, [IMAGE, KERNEL], cr.ShapeError,
                                        r"conv_transpose: x \(2, 4, 6, 7\) has 4 channels, w \(6, 4, 3, 3\) needs 6"),
     "conv_transpose_groups": refused(cr.conv_transpose, [IMAGE, (4, 2, 3, 3)], cr.ShapeError,

@@ -1,6 +1,7 @@
 """Composites: functions written in ops. Their derivatives need no word, since those of the ops are known."""
 from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
 from .contraction import einsum
+from .convolution import convolve
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
 from .products import inner, kron, matrix_power, outer, tensordot, vdot, vecdot
 from .recurrent import gru, lstm, rnn
