@@ -18,5 +18,8 @@
 #include "ops/sort.h"
 #include "ops/sparse.h"
 #include "ops/special.h"
+#include "ops/segment.h"
+#include "ops/sort.h"
+#include "ops/sparse.h"
 #include "ops/update.h"
 #include "ops/views.h"
