@@ -18,8 +18,5 @@
 #include "ops/sort.h"
 #include "ops/sparse.h"
 #include "ops/special.h"
-#include "ops/segment.h"
-#include "ops/sort.h"
-#include "ops/sparse.h"
 #include "ops/update.h"
 #include "ops/views.h"

@@ -2,9 +2,24 @@
 from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
 from .contraction import einsum
 from .convolution import convolve
+from .index import (
+    gather,
+    index_add,
+    index_select,
+    isin,
+    nonzero,
+    one_hot,
+    scatter_add,
+    unique,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
 from .products import inner, kron, matrix_power, outer, tensordot, vdot, vecdot
 from .recurrent import gru, lstm, rnn
+from .segment import segment_mean, segment_softmax, segment_sum
 from .views import (
     broadcast_arrays,
     diag,
