@@ -47,7 +47,8 @@ Tensor take_along_axis(const Tensor& x0, const Tensor& index0, int64_t axis0) {
     fits = from[i] == shape[i] || from[i] == 1 || shape[i] == 1;
     from[i] = shape[i] = from[i] == 1 ? shape[i] : from[i];
   }
-  require(fits, op, "x ", x0.shape(), " and index ", integers.shape(), " need as many axes, of equal size or 1 except axis ", axis);
+  require(fits, op, "x ", x0.shape(), " and index ", integers.shape(),
+          " need as many axes, of equal size or 1 except axis ", axis);
   const Tensor x = broadcast_to(x0, from), index = contiguous(broadcast_to(integers, shape));
   Tensor y = output(op, shape, x.dtype(), {x, index});
   const Shape three = three_axes(shape, axis);

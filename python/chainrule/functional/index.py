@@ -11,7 +11,6 @@ import chainrule as cr
 from .. import _core, check
 from .._core import Tensor
 
-
 # ---- picking
 
 def index_select(x: Tensor, axis: int, index: Tensor) -> Tensor:
@@ -42,7 +41,7 @@ def gather(x: Tensor, axis: int, index: Tensor) -> Tensor:
 
 
 def nonzero(x: Tensor) -> tuple[Tensor, ...]:
-    """The positions of the elements that are not zero, in row-major order: an index tensor for each axis of x."""
+    """The positions of the elements that are not zero, in row-major order: an index tensor for each axis."""
     if x.ndim == 0:
         raise cr.ShapeError("nonzero: x needs at least one axis, got a scalar")
     positions = _core._nonzero(x)
@@ -61,8 +60,8 @@ def index_add(x: Tensor, axis: int, index: Tensor, source: Tensor) -> Tensor:
     index, axis = cr.asarray(index), _axis("index_add", axis, x)
     wanted = (*x.shape[:axis], *index.shape, *x.shape[axis + 1:])
     if index.ndim != 1 or tuple(source.shape) != wanted:
-        raise cr.ShapeError(f"index_add: x {x.shape}, index {index.shape} and source {source.shape} need index "
-                            f"of one axis and source like x, with that size on axis {axis}")
+        raise cr.ShapeError(f"index_add: x {x.shape}, index {index.shape} and source {source.shape} need "
+                            f"index of one axis and source like x, with that size on axis {axis}")
     return x + _core._index_add(source, index, axis, x.shape[axis])
 
 
@@ -75,8 +74,8 @@ def scatter_add(x: Tensor, axis: int, index: Tensor, source: Tensor) -> Tensor:
     index, axis = cr.asarray(index), _axis("scatter_add", axis, x)
     wanted = (*x.shape[:axis], *index.shape[axis:axis + 1], *x.shape[axis + 1:])
     if tuple(index.shape) != wanted or tuple(source.shape) != wanted:
-        raise cr.ShapeError(f"scatter_add: x {x.shape}, index {index.shape} and source {source.shape} need equal "
-                            f"sizes, except that of x on axis {axis}")
+        raise cr.ShapeError(f"scatter_add: x {x.shape}, index {index.shape} and source {source.shape} need "
+                            f"equal sizes, except that of x on axis {axis}")
     return x + _core._scatter_add(source, index, axis, x.shape[axis])
 
 
@@ -116,7 +115,7 @@ class UniqueInverse(NamedTuple):
 
 
 def unique_all(x: Tensor, *, equal_nan: bool = False) -> UniqueAll:
-    """The distinct values of x, ascending, where each comes first, which one each element of x is, how many there are.
+    """The distinct values of x, ascending; where each comes first, which one each element is, how often.
 
     Shapes  values, indices, counts (k,); inverse_indices like x; indices count in row-major order
     Differs every NaN is a value of its own unless equal_nan
@@ -159,7 +158,8 @@ def unique(x: Tensor, return_index: bool = False, return_inverse: bool = False, 
            *, equal_nan: bool = True) -> Any:
     """The distinct values of x, ascending, as NumPy's unique: with what is asked for, a tuple.
 
-    `return_index` adds where each comes first, `return_inverse` which one each element is, `return_counts` how many.
+    `return_index` adds where each comes first, `return_inverse` which one each element is, `return_counts`
+    how often each occurs.
     """
     every = unique_all(x, equal_nan=equal_nan)
     asked = (True, return_index, return_inverse, return_counts)
@@ -183,7 +183,8 @@ def isin(x: Tensor, values: Tensor) -> Tensor:
 
 def _integers(op: str, index: Tensor) -> None:
     if index.dtype not in (cr.uint8, cr.int32, cr.int64):
-        raise cr.DTypeError(f"{op}: index must be an integer tensor, got {index.dtype.name}; use .astype(cr.int64)")
+        raise cr.DTypeError(f"{op}: index must be an integer tensor, got {index.dtype.name}; "
+                            "use .astype(cr.int64)")
 
 
 def _axis(op: str, axis: int, x: Tensor) -> int:

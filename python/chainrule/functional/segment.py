@@ -1,7 +1,7 @@
 """Sums, means and softmax over segments: the rows of data with one number in segment_ids.   Book: §8.5
 
-In a graph the rows are edges and the segment of an edge is the node it leads to. A row's number may count from the
-end; the order of addition is that of the rows, on any number of threads. segment_max and segment_min are in the core.
+In a graph the rows are edges, and the segment of an edge is the node it leads to. A number may count from the end.
+Rows are added in their order, on any number of threads. segment_max and segment_min are in the core.
 """
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int) -> Tensor:
 
 
 def segment_mean(data: Tensor, segment_ids: Tensor, num_segments: int) -> Tensor:
-    """The mean of the rows of each segment; 0 for a segment without rows.   Shapes and errors as in segment_sum"""
+    """The mean of the rows of each segment; 0 for a segment without rows.
+
+    Shapes and errors as in segment_sum
+    """
     ids = _ids("segment_mean", data, segment_ids, num_segments)
     count = _core._index_add(cr.ones(ids.shape, dtype=cr.int64, device=ids.device), ids, 0, num_segments)
     count = cr.maximum(count, 1).reshape((-1, *(1,) * (data.ndim - 1)))
@@ -30,7 +33,7 @@ def segment_mean(data: Tensor, segment_ids: Tensor, num_segments: int) -> Tensor
 
 
 def segment_softmax(data: Tensor, segment_ids: Tensor, num_segments: int) -> Tensor:
-    """exp(data[e]) / Σ exp(data[f]), the sum over the rows f of e's segment: attention over the edges of a node.
+    """exp(data[e]) / Σ exp(data[f]), over the rows f of e's segment: attention over the edges of a node.
 
     Shapes  data (E, ...), segment_ids (E,) integers -> (E, ...); errors as in segment_sum
     """
@@ -46,7 +49,8 @@ def _ids(op: str, data: Tensor, segment_ids: Tensor, num_segments: int) -> Tenso
     if ids.dtype not in (cr.uint8, cr.int32, cr.int64):
         raise cr.DTypeError(f"{op}: segment_ids must be integers, got {ids.dtype.name}")
     if data.ndim == 0 or tuple(ids.shape) != (data.shape[0],):
-        raise cr.ShapeError(f"{op}: data {data.shape} and segment_ids {ids.shape} need one segment a row of data")
+        raise cr.ShapeError(f"{op}: data {data.shape} and segment_ids {ids.shape} "
+                            "need one segment a row of data")
     if num_segments < 0:
         raise ValueError(f"{op}: num_segments must not be negative, got {num_segments}")
     return ids
