@@ -1,6 +1,6 @@
 """Sums, means and softmax over segments: the rows of data with one number in segment_ids.   Book: §8.5
 
-In a graph the rows are edges, and the segment of an edge is the node it leads to. A number may count from the end.
+In a graph the rows are edges, and the segment of an edge is the node it leads to; it may count from the end.
 Rows are added in their order, on any number of threads. segment_max and segment_min are in the core.
 """
 from __future__ import annotations
