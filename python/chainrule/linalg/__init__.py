@@ -1,6 +1,6 @@
 """Linear algebra on batches of matrices; the factorisations are LAPACK's, their derivatives are written here.
 
-Names as in the array API's `linalg`, with both modes of differentiation, to any order. LAPACK runs on the CPU:
+Names as in the array API, with both modes of differentiation, to any order. LAPACK runs on the CPU:
 operands from another device are copied there, and results back.
 """
 # ruff: noqa: F401
