@@ -21,7 +21,7 @@ __global__ void sgd_elements(const T* g, T* p, T* v, int64_t n, C alpha, C mu, C
     p[i] = narrow<T>(w - alpha * move);
   }
 }
-void sgd(const Tensor& g, Tensor& p, Tensor& v, SgdStep s) {
+void sgd_one(const Tensor& g, Tensor& p, Tensor& v, SgdStep s) {
   if (p.size() == 0) return;
   each_float(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -63,7 +63,7 @@ __global__ void adam_elements(const T* g, T* p, T* m, T* s, int64_t n, AdamNumbe
     p[i] = narrow<T>(a.shrink * w - a.rate * mean / (std::sqrt(square) * a.unbias + a.eps));
   }
 }
-void adam(const Tensor& g, Tensor& p, Tensor& m, Tensor& s, AdamStep a) {
+void adam_one(const Tensor& g, Tensor& p, Tensor& m, Tensor& s, AdamStep a) {
   if (p.size() == 0) return;
   each_float(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -77,6 +77,13 @@ void adam(const Tensor& g, Tensor& p, Tensor& m, Tensor& s, AdamStep a) {
     launch("adam_update", adam_numbers<C>, 1, 1, 0, a, replays(), numbers.get());
     go(numbers.get());
   });
+}
+
+void sgd(const Tensors& g, Tensors& p, Tensors& v, SgdStep s) {
+  for (size_t i = 0; i < p.size(); i++) sgd_one(g[i], p[i], v[i], s);
+}
+void adam(const Tensors& g, Tensors& p, Tensors& m, Tensors& s, AdamStep a) {
+  for (size_t i = 0; i < p.size(); i++) adam_one(g[i], p[i], m[i], s[i], a);
 }
 
 const Fill sgd_filled(kernel::sgd_update, Device::cuda, sgd);

@@ -1,6 +1,7 @@
 // The kernel slots: one named place a kernel, one column a device. An empty column is an error in the user's words.
 // Inputs are `const Tensor&`, outputs `Tensor&` or, where bytes are changed in place, `Tensor&` as well.
 #pragma once
+#include <algorithm>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ struct Windows;
 struct PoolAxis;
 struct Band;
 
+using Tensors = std::vector<Tensor>;
 using AnyFunction = void (*)();
 
 struct SlotBase {
@@ -49,6 +51,14 @@ template <> struct nan_check<const Tensor&> {
 template <> struct nan_check<Tensor&> {
   static bool input(const Tensor&) { return false; }
   static void output(const char* op, const Tensor& y) { forbid_nan(op, y); }
+};
+template <> struct nan_check<const Tensors&> {
+  static bool input(const Tensors& xs) { return std::any_of(xs.begin(), xs.end(), has_nan); }
+  static void output(const char*, const Tensors&) {}
+};
+template <> struct nan_check<Tensors&> {
+  static bool input(const Tensors&) { return false; }
+  static void output(const char* op, const Tensors& ys) { for (const Tensor& y : ys) forbid_nan(op, y); }
 };
 }  // namespace detail
 
@@ -194,9 +204,9 @@ inline Slot<const Tensor&, const Band&, Tensor&> band_matmul{"band_matmul"};
 inline Slot<Tensor&, RandomKey> random_uniform{"random_uniform"}, random_normal{"random_normal"};
 inline Slot<Tensor&, int64_t, RandomKey> random_integers{"random_integers"};
 
-// optimisers: gradient, parameter, state ...
-inline Slot<const Tensor&, Tensor&, Tensor&, SgdStep> sgd_update{"sgd_update"};
-inline Slot<const Tensor&, Tensor&, Tensor&, Tensor&, AdamStep> adam_update{"adam_update"};
+// optimisers: gradients, parameters, state ...; all row-major, those of one place in the lists of one shape and type
+inline Slot<const Tensors&, Tensors&, Tensors&, SgdStep> sgd_update{"sgd_update"};
+inline Slot<const Tensors&, Tensors&, Tensors&, Tensors&, AdamStep> adam_update{"adam_update"};
 
 }  // namespace kernel
 }  // namespace chainrule

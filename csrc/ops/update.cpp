@@ -15,10 +15,16 @@ void check(const char* op, const std::vector<Tensor>& params, const std::vector<
     require<ValueError>(params[i].storage()->writable, op, "parameter ", i, " shares memory that is read-only");
     require(params[i].contiguous(), op, "parameter ", i, " of shape ", params[i].shape(), " must be row-major");
     require(params[i].shape() == others[i].shape(), op, what, " ", i, " ", others[i].shape(), " needs shape ", params[i].shape());
+    require<DeviceError>(params[i].device() == params[0].device(), op, "parameter ", i, " is on ", params[i].device(),
+                         " and parameter 0 on ", params[0].device(), "; update them in a call each");
     require<DeviceError>(params[i].device() == others[i].device(), op, what, " ", i, " is on another device than its parameter");
   }
 }
-Tensor gradient(const Tensor& g, const Tensor& p) { return contiguous(astype(g.detached(), p.dtype())); }
+std::vector<Tensor> gradients(const std::vector<Tensor>& grads, const std::vector<Tensor>& params) {
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < params.size(); i++) out.push_back(contiguous(astype(grads[i].detached(), params[i].dtype())));
+  return out;
+}
 void check_state(const char* op, const std::vector<Tensor>& params, const std::vector<Tensor>& state, const char* what) {
   check(op, params, state, what);
   for (size_t i = 0; i < params.size(); i++)
@@ -31,10 +37,9 @@ void check_state(const char* op, const std::vector<Tensor>& params, const std::v
 void sgd_update(std::vector<Tensor> params, const std::vector<Tensor>& grads, std::vector<Tensor> velocities, SgdStep s) {
   check("sgd_update", params, grads, "gradient");
   if (s.momentum != 0) check_state("sgd_update", params, velocities, "velocity");
-  for (size_t i = 0; i < params.size(); i++) {
-    Tensor v = s.momentum != 0 ? velocities[i] : params[i];
-    kernel::sgd_update(params[i].device(), gradient(grads[i], params[i]), params[i], v, s);
-  }
+  if (params.empty()) return;
+  if (s.momentum == 0) velocities = params;                // not looked at
+  kernel::sgd_update(params[0].device(), gradients(grads, params), params, velocities, s);
 }
 
 void adam_update(std::vector<Tensor> params, const std::vector<Tensor>& grads, std::vector<Tensor> m, std::vector<Tensor> v,
@@ -42,8 +47,8 @@ void adam_update(std::vector<Tensor> params, const std::vector<Tensor>& grads, s
   check("adam_update", params, grads, "gradient");
   check_state("adam_update", params, m, "first moment");
   check_state("adam_update", params, v, "second moment");
-  for (size_t i = 0; i < params.size(); i++)
-    kernel::adam_update(params[i].device(), gradient(grads[i], params[i]), params[i], m[i], v[i], a);
+  if (params.empty()) return;
+  kernel::adam_update(params[0].device(), gradients(grads, params), params, m, v, a);
 }
 
 }  // namespace chainrule

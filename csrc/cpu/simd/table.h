@@ -25,6 +25,12 @@ template <class T> struct DotTile {
                     ptrdiff_t sum_row);
 };
 
+// The numbers of an optimiser's step, and the step on pieces of gradient, parameter and state.
+template <class T> struct SgdNumbers { T alpha, mu, fresh, decay; bool nesterov; };
+template <class T> struct AdamNumbers { T beta1, beta2, rest1, rest2, eps, rate, unbias, shrink, decay; };
+template <class T> using SgdFunction = void (*)(const T* g, T* p, T* v, int64_t n, SgdNumbers<T> s);
+template <class T> using AdamFunction = void (*)(const T* g, T* p, T* m, T* s, int64_t n, AdamNumbers<T> a);
+
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
@@ -41,6 +47,10 @@ struct SimdTable {
   VectorFunction floor, ceil, round, trunc;
   float (*largest)(const float* x, int64_t n);
   double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m); its terms into y, if there is one
+  SgdFunction<float> sgd_f32;
+  SgdFunction<double> sgd_f64;
+  AdamFunction<float> adam_f32;
+  AdamFunction<double> adam_f64;
 };
 
 }  // namespace chainrule
