@@ -133,7 +133,8 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, how):
     if how == signal.SIGINT:
         assert err.startswith("chainrule: interrupted; ") and "--resume" in err and len(err.splitlines()) == 1
     done = len(losses(tmp_path / "a"))
-    assert 3 * 46 <= done < 60 * 46 and not (tmp_path / "a" / "model.safetensors").exists()
+    # the third epoch's line is printed before its checkpoint is written
+    assert 2 * 46 <= done < 60 * 46 and not (tmp_path / "a" / "model.safetensors").exists()
     again = run("train", "--save", tmp_path / "a", "--resume")
     assert again.returncode == 0 and "mlp on digits: 60 epochs" in again.stdout
     run(*options, tmp_path / "b")

@@ -34,7 +34,21 @@ from .metrics import accuracy
 from .random import *
 
 if TYPE_CHECKING:
-    from . import cuda, data, distributions, information, io, linalg, losses, metrics, models, nn, numeric, optim, train
+    from . import (
+        cuda,
+        data,
+        distributions,
+        information,
+        io,
+        linalg,
+        losses,
+        metrics,
+        models,
+        nn,
+        numeric,
+        optim,
+        train,
+    )
 
 __version__ = "0.1.0"
 
