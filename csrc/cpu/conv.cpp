@@ -144,7 +144,7 @@ void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, cons
   const int64_t taps = plane(w), terms = w.dim(1) * taps;
   each_float(z.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (z.size() <= small / std::max<int64_t>(terms, 1))
+    if (z.size() <= small / std::max<int64_t>(terms, 1) || far_apart(windows))
       return plain<T>(x, w, b, z, windows, terms, taps, [](auto&&... args) { each_inside(args...); });
     Problem<T> p = problem<T>(x, w, b, z, windows);
     p.m_step = terms;
@@ -158,7 +158,7 @@ void convolve_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tens
   const int64_t taps = plane(w), terms = w.dim(1) * taps;
   each_float(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (z.size() <= small / std::max<int64_t>(terms, 1) && x.size() <= small)
+    if ((z.size() <= small / std::max<int64_t>(terms, 1) && x.size() <= small) || far_apart(windows))
       return plain<T>(z, w, b, x, windows, taps, terms, [](auto&&... args) { each_reading(args...); });
     Problem<T> p = problem<T>(z, w, b, x, windows);
     p.m_step = taps;

@@ -7,6 +7,13 @@
 
 namespace chainrule::conv {
 
+// Windows that reach far beyond x, whose laid out rows would be mostly zeros.
+inline bool far_apart(const Windows& w) {
+  for (const WindowAxis& a : w.axis)
+    if ((a.size - 1) * a.dilation / 4 > a.in + a.out * std::min(a.stride, a.in)) return true;
+  return false;
+}
+
 // f(tap, position) for the taps of window p of an axis that lie inside x.
 template <class F> void each_inside(const WindowAxis& a, int64_t p, F&& f) {
   for (int64_t k = 0; k < a.size; k++)

@@ -197,7 +197,7 @@ void convolve_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows&
   const int64_t terms = w.size() / w.dim(0);
   each_float(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (z.size() <= small / terms) plain_weight<T>(x, z, w, windows);
+    if (z.size() <= small / terms || far_apart(windows)) plain_weight<T>(x, z, w, windows);
     else if (worth_turning<compute_t<T>>(w, windows)) by_products<T>(x, z, w, windows);
     else by_dots<T>(x, z, w, windows);
   });

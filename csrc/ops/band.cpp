@@ -7,6 +7,10 @@
 
 namespace chainrule {
 
+void require_room(const char* op, int64_t n) {
+  if (n > 1 << 24) output(op, {n, 4}, DType::float64, Device::cpu);
+}
+
 std::shared_ptr<const Band> transposed(const Band& a) {
   auto t = std::make_shared<Band>();
   t->n = a.rows();

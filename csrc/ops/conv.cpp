@@ -13,6 +13,7 @@ namespace chainrule {
 namespace {
 
 using Wide = __int128;                                     // sizes of windows never overflow
+constexpr int64_t vast = int64_t(1) << 60;                 // positions in padded x stay below 2^63
 int64_t shown(Wide n) { return int64_t(std::clamp<Wide>(n, INT64_MIN, INT64_MAX)); }
 
 // (N, C, *space) with three axes of space.
@@ -100,10 +101,10 @@ Given given(const char* op, const Tensor& x0, const Tensor& w0, const Tensor& b0
                       " and w ", w0.dtype());
   require<ValueError>(how.groups >= 1, op, "groups must be at least 1, got ", how.groups);
   for (int i = 0; i < axes; i++) {
-    require<ValueError>(how.stride[i] >= 1 && how.dilation[i] >= 1, op, "stride and dilation must be at least 1, got ",
-                        how.stride, " and ", how.dilation);
-    require<ValueError>(how.before[i] >= 0 && how.after[i] >= 0, op, "padding must not be negative, got ", how.before, " and ",
-                        how.after);
+    require<ValueError>(how.stride[i] >= 1 && how.dilation[i] >= 1 && std::max(how.stride[i], how.dilation[i]) < vast, op,
+                        "stride and dilation must be at least 1 and less than 2**60, got ", how.stride, " and ", how.dilation);
+    require<ValueError>(std::min(how.before[i], how.after[i]) >= 0 && std::max(how.before[i], how.after[i]) < vast, op,
+                        "padding must be at least 0 and less than 2**60, got ", how.before, " and ", how.after);
     require(w0.dim(2 + i) >= 1, op, "w ", w0.shape(), " has a window without elements");
   }
   DType t = result_type(x0, w0);

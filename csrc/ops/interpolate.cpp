@@ -48,6 +48,7 @@ Tensor interpolate(const Tensor& x, const Shape& size, const std::vector<double>
     require(n >= 1 && wanted >= 1 && wanted < 0x1p58, op, "axis ", i - axes, " of x ", x.shape(), " gives a size of ", wanted,
             ", needs at least 1");
     const int64_t m = int64_t(wanted);
+    require_room(op, m);
     const double ratio = scale.empty() ? double(n) / double(m) : 1 / scale[i];
     y = band_product(op, y, i - axes, mode == Interpolation::linear ? linear_band(n, m, ratio, align_corners)
                                                                     : nearest_band(n, m, ratio, !scale.empty()));

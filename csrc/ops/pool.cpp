@@ -39,6 +39,7 @@ int64_t windows_of(const char* op, const Tensor& x, const Shape& size, const Sli
 
 PoolAxis sliding_axis(const char* op, const Tensor& x, const Shape& size, const Sliding& how, bool ceil_mode, int i) {
   const int64_t n = x.shape()[i - size.size()], d = how.dilation[i], windows = windows_of(op, x, size, how, ceil_mode, i);
+  require_room(op, windows);
   PoolAxis a{n, d, {}, {}};
   for (int64_t w = 0; w < windows; w++) {
     const int64_t begin = w * how.stride[i] - how.before[i], skipped = begin < 0 ? (d - 1 - begin) / d : 0;
@@ -54,6 +55,7 @@ PoolAxis sliding_axis(const char* op, const Tensor& x, const Shape& size, const 
 PoolAxis adaptive_axis(const char* op, const Tensor& x, const Shape& size, int i) {
   const int64_t n = x.shape()[i - size.size()], m = size[i];
   require(n >= 1, op, "axis ", i - size.size(), " of x ", x.shape(), " is empty");
+  require_room(op, m);
   PoolAxis a{n, 1, {}, {}};
   for (int64_t w = 0; w < m; w++) {
     const int64_t start = int64_t(Wide(w) * n / m), end = int64_t((Wide(w + 1) * n + m - 1) / m);

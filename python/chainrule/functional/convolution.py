@@ -17,8 +17,8 @@ def convolve(f: Tensor, g: Tensor, mode: str = "full") -> Tensor:
     check.one_of("convolve", "mode", mode, ("full", "valid", "same"))
     f, g = cr.asarray(f), cr.asarray(g)
     if f.ndim != g.ndim or not 1 <= f.ndim <= 3 or g.size == 0:
-        raise cr.ShapeError(f"convolve: f {f.shape} and g {g.shape} need the same number of axes, one to three, "
-                            "and g an element")
+        raise cr.ShapeError(f"convolve: f {f.shape} and g {g.shape} need the same number of axes, one to "
+                            "three, and g an element")
     padding = [(0, 0) if mode == "valid" else (k - 1, k - 1) if mode == "full" else (k // 2, (k - 1) // 2)
                for k in g.shape]
     return cr.conv(f[None], cr.flip(g)[None, None], padding=padding)[0]
