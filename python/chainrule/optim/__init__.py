@@ -1,5 +1,5 @@
 """Optimisers: `opt = Adam(model); opt.update(grads)` changes the parameters in place.   Book: chapter 4"""
-from . import line_search, newton, quasi_newton, schedules
+from . import convexity, line_search, newton, quasi_newton, schedules
 from .adam import Adam, AdamW
 from .adam_family import Adamax, LpAdam, Nadam
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -9,6 +9,8 @@ from .conjugate import conjugate_gradient
 from .descent import SGD
 from .minimize import Minimum, Termination, minimize
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LpAdam", "Minimum", "Nadam", "Optimizer",
-           "RMSprop", "Termination", "clip_grad_norm", "clip_grad_value", "conjugate_gradient", "grad_norm",
-           "line_search", "minimize", "newton", "quasi_newton", "schedules"]
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LpAdam", "Minimum", "Nadam", "Optimizer", "RMSprop",
+    "Termination", "clip_grad_norm", "clip_grad_value", "conjugate_gradient", "convexity", "grad_norm",
+    "line_search", "minimize", "newton", "quasi_newton", "schedules",
+]

@@ -81,7 +81,8 @@ class Termination:
 def minimize(f: Callable[..., Tensor], x0: Any, method: str = "bfgs", *, args: tuple = (),
              gradient: Callable | None = None, hessian: Callable | None = None,
              line_search: str = "strong_wolfe", alpha: Any = None, memory: int = 10,
-             stop: Termination | None = None, callback: Callable[[Tensor, float], Any] | None = None, keep_path: bool = False,
+             stop: Termination | None = None, callback: Callable[[Tensor, float], Any] | None = None,
+             keep_path: bool = False,
              **options: Any) -> Minimum:
     """Minimise f(x, *args) from x0 by steps θ ← θ + θ_s until a rule of `stop` is met.   Book: Algorithm 4.1
 
