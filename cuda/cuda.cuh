@@ -27,17 +27,19 @@ void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, size_t 
 
 // What a kernel found wrong. The first to find something writes it; the host raises it where values are next waited for.
 struct Fault {
-  enum Kind : int { none, index, label, division, negative_power };
+  enum Kind : int { none, index, label, division, negative_power, pattern_ends, pattern_falls, column };
   int kind;
   const char* op;
-  int64_t value, size;
+  int64_t value, size, other;
 };
 Fault* faults();                                           // the record, in device memory
-__device__ inline void report(Fault* fault, Fault::Kind kind, const char* op, int64_t value, int64_t size) {
+__device__ inline void report(Fault* fault, Fault::Kind kind, const char* op, int64_t value, int64_t size,
+                              int64_t other = 0) {
   if (atomicCAS(&fault->kind, int(Fault::none), int(kind)) != Fault::none) return;
   fault->op = op;
   fault->value = value;
   fault->size = size;
+  fault->other = other;
 }
 // An index in [-n, n) as one in [0, n); anything else is reported and gives -1.
 __device__ inline int64_t checked(int64_t i, int64_t n, const char* op, Fault* fault) {

@@ -57,6 +57,12 @@ void wait(const char* op) {
   switch (fault.kind) {
     case Fault::index: fail<IndexError>(fault.op, "index ", fault.value, " is out of range for size ", fault.size);
     case Fault::label: fail<IndexError>(fault.op, "y holds class ", fault.value, ", needs 0 <= y < ", fault.size);
+    case Fault::column: fail<IndexError>(fault.op, "index ", fault.value, " is out of range for ", fault.size, " rows of x");
+    case Fault::pattern_ends:
+      fail<ValueError>(fault.op, "indptr must go from 0 to the number of values, ", fault.size, ", got ", fault.value, " to ",
+                       fault.other);
+    case Fault::pattern_falls:
+      fail<ValueError>(fault.op, "indptr must not fall, got ", fault.value, " before ", fault.other, " at row ", fault.size);
     case Fault::division: fail<ValueError>(fault.op, "division of an integer by zero");
     default: fail<ValueError>(fault.op, "integers to a negative power; use a floating type");
   }

@@ -64,14 +64,22 @@ __global__ void place_keys(const int64_t* index, uint64_t* keys, int64_t size, i
   }
 }
 
-struct Plus { template <class C> __device__ static C join(C a, C b) { return C(a + b); } };
-struct Larger { template <class C> __device__ static C join(C a, C b) { return b > a || b != b ? b : a; } };
+template <class C> struct Plus {
+  using Total = std::conditional_t<std::is_integral_v<C>, int64_t, double>;
+  __device__ static Total join(Total a, Total b) { return a + b; }
+};
+template <class C> struct Larger {
+  using Total = C;
+  __device__ static C join(C a, C b) { return b > a || b != b ? b : a; }
+};
 
 // y[o, key, k] = y joined with d[o, place, k] for the places of that key in their order.  The thread at the first of equal
 // keys walks them; `own` says that every line (o, k) has keys of its own, else all share one row of keys.
-template <class Join, class T>
+template <template <class> class Kind, class T>
 __global__ void join_places(const T* d, const uint64_t* keys, const int64_t* places, T* y, int64_t size, int64_t n, int64_t m,
                             int64_t inner, bool own, const Fault* fault) {
+  using Join = Kind<compute_t<T>>;
+  using Total = typename Join::Total;
   if (fault->kind != Fault::none) return;                  // nothing is changed by a call with a wrong index
   for (int64_t i = first(); i < size; i += stride()) {
     const int64_t k = i % inner, j = i / inner % m, o = i / inner / m;
@@ -79,14 +87,14 @@ __global__ void join_places(const T* d, const uint64_t* keys, const int64_t* pla
     const uint64_t key = keys[row + j];
     if (key == nowhere || (j > 0 && keys[row + j - 1] == key)) continue;
     T* to = y + (o * n + int64_t(key)) * inner + k;
-    auto total = widen(*to);
+    Total total = Total(widen(*to));
     for (int64_t l = j; l < m && keys[row + l] == key; l++)
-      total = Join::join(total, widen(d[(o * m + places[row + l]) * inner + k]));
-    *to = narrow<T>(total);
+      total = Join::join(total, Total(widen(d[(o * m + places[row + l]) * inner + k])));
+    *to = narrow<T>(compute_t<T>(total));
   }
 }
 
-template <class Join> void join_at(const char* op, const Tensor& d, const Tensor& index, Tensor& y, bool own) {
+template <template <class> class Kind> void join_at(const char* op, const Tensor& d, const Tensor& index, Tensor& y, bool own) {
   if (d.size() == 0) return;
   const int64_t outer = y.dim(0), n = y.dim(1), inner = y.dim(2), m = d.dim(1);
   Sorter sorter(own ? outer * inner : 1, m);
@@ -95,15 +103,15 @@ template <class Join> void join_at(const char* op, const Tensor& d, const Tensor
   sorter.sort(op);
   const auto go = [&](auto tag) {
     using T = typename decltype(tag)::type;
-    launch(op, join_places<Join, T>, blocks(d.size()), threads, 0, d.data<T>(), sorter.keys(), sorter.places(), y.data<T>(),
+    launch(op, join_places<Kind, T>, blocks(d.size()), threads, 0, d.data<T>(), sorter.keys(), sorter.places(), y.data<T>(),
            d.size(), n, m, inner, own, faults());
   };
   each_number(y.dtype(), go);
 }
 void index_add(const Tensor& d, const Tensor& index, Tensor& y) { join_at<Plus>("index_add", d, index, y, false); }
-void index_max(const Tensor& d, const Tensor& index, Tensor& y) { join_at<Larger>("index_max", d, index, y, false); }
+void index_max(const Tensor& d, const Tensor& index, Tensor& y) { join_at<Larger>("segment_max", d, index, y, false); }
 void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
-  join_at<Plus>("scatter_add_along_axis", d, index, y, true);
+  join_at<Plus>("scatter_add", d, index, y, true);
 }
 
 // y[position] = value, for the last value of each position.

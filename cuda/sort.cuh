@@ -6,25 +6,17 @@
 
 namespace chainrule {
 
-// An unsigned number in the order of x, a NaN after everything in either direction; descending order is that of its complement.
+// An unsigned number in the order of x, or in the opposite one; a NaN comes after everything in both.
 template <class T> __device__ uint64_t ordered(T x, bool descending) {
   using C = compute_t<T>;
   const C v = widen(x);
-  if (v != v) return ~uint64_t(0);
   uint64_t key;
-  if constexpr (std::is_same_v<C, float>) {
-    const uint32_t u = __float_as_uint(v + 0.0f);                        // -0 is 0
-    key = u >> 31 ? ~u : u | 0x80000000u;
-    if (descending) key = uint32_t(~key);
-  } else if constexpr (std::is_same_v<C, double>) {
-    const uint64_t u = uint64_t(__double_as_longlong(v + 0.0));
+  if constexpr (std::is_floating_point_v<C>) {
+    if (v != v) return ~uint64_t(0);
+    const uint64_t u = uint64_t(__double_as_longlong(double(v) + 0.0));            // -0 is 0
     key = u >> 63 ? ~u : u | uint64_t(1) << 63;
-    if (descending) key = ~key;
-  } else {
-    key = uint64_t(int64_t(v)) ^ uint64_t(1) << 63;
-    if (descending) key = ~key;
-  }
-  return key;
+  } else key = uint64_t(int64_t(v)) ^ uint64_t(1) << 63;
+  return descending ? ~key : key;
 }
 
 // Keys (rows, n), filled by the caller, and after sort() in order with the place each came from.

@@ -1,6 +1,8 @@
 """The device that `pytest --device` names, and the library as it looks from there."""
 import contextlib
 import functools
+import importlib
+import pkgutil
 import sys
 
 import chainrule as cr
@@ -31,7 +33,10 @@ class OnDevice:
 
 @contextlib.contextmanager
 def seen_by_imports(library):
-    """Modules imported inside get this library for `import chainrule`."""
+    """Modules imported inside get this library for `import chainrule`; its own parts never do."""
+    for part in pkgutil.iter_modules(cr.__path__):
+        if not part.name.startswith("_") and part.name not in ("cli", "book"):
+            importlib.import_module(f"chainrule.{part.name}")
     sys.modules["chainrule"] = library
     try:
         yield
