@@ -35,7 +35,7 @@ class OnDevice:
 def seen_by_imports(library):
     """Modules imported inside get this library for `import chainrule`; its own parts never do."""
     for part in pkgutil.iter_modules(cr.__path__):
-        if not part.name.startswith("_") and part.name not in ("cli", "book"):
+        if not part.name.startswith(("_", "lib")) and part.name not in ("cli", "book"):
             importlib.import_module(f"chainrule.{part.name}")
     sys.modules["chainrule"] = library
     try:

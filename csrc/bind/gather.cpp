@@ -6,7 +6,8 @@ namespace chainrule {
 namespace {
 
 Tensor take_along(const Tensor& x, const Tensor& indices, std::optional<int64_t> axis) {
-  return axis ? take(x, indices, *axis) : take(reshape(x, {-1}), indices, 0);
+  const Tensor at = indices.weak() ? to_device(indices, x.device()) : indices;       // a Python number
+  return axis ? take(x, at, *axis) : take(reshape(x, {-1}), at, 0);
 }
 py::tuple topk_pair(const Tensor& x, int64_t k, int64_t axis, bool largest) {
   const TopK y = topk(x, k, axis, largest);
