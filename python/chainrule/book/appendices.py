@@ -123,7 +123,7 @@ def differentiability() -> Result:
         return cr.stack([cr.sin(u[0] * u[1]), cr.exp(u[0]) - u[1] ** 2])
     J, steps, slopes = cr.jacobian(f)(v), 10.0 ** -np.arange(1, 6), np.linspace(-1, 1, 5)
     smooth = [(cr.norm(f(v + h * w) - f(v) - J @ (h * w)) / h).item() for h in steps]
-    kink = [max(abs(abs(s * h) - slope * s * h) / h for s in (1, -1)) 
+    kink = [max(abs(abs(s * h) - slope * s * h) / h for s in (1, -1))
             for h, slope in zip(steps, slopes, strict=True)]
     figure, axis = panels()
     axis.loglog(steps, smooth, "o-", label="a smooth function")

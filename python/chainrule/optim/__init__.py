@@ -10,7 +10,7 @@ from .descent import SGD
 from .minimize import Minimum, Termination, minimize
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LpAdam", "Minimum", "Nadam", "Optimizer", "RMSprop",
-    "Termination", "clip_grad_norm", "clip_grad_value", "conjugate_gradient", "convexity", "grad_norm",
-    "line_search", "minimize", "newton", "quasi_newton", "schedules",
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LpAdam", "Minimum", "Nadam", "Optimizer",
+    "RMSprop", "Termination", "clip_grad_norm", "clip_grad_value", "conjugate_gradient", "convexity",
+    "grad_norm", "line_search", "minimize", "newton", "quasi_newton", "schedules",
 ]

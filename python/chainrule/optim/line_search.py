@@ -5,6 +5,7 @@ A ray is a function α -> (C(θ + α d), its slope dC/dα); a search returns α.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 
 import chainrule as cr
@@ -34,6 +35,11 @@ def armijo(value: float, start: float, slope: float, alpha: float, beta: float =
     return value <= start + beta * alpha * slope
 
 
+def _lower(value: float, start: float, slope: float, alpha: float, beta: float) -> bool:
+    """Armijo's condition but for the rounding of the two values, which hides it near a minimum."""
+    return armijo(value - 4 * sys.float_info.epsilon * abs(start), start, slope, alpha, beta)
+
+
 def wolfe(slope_there: float, slope: float, gamma: float = 0.9) -> bool:
     """∇_d C(θ + α d) ≥ γ ∇_d C(θ): no longer steeply downhill.   Book: §4.5, (4.49)"""
     return slope_there >= gamma * slope
@@ -57,7 +63,7 @@ def backtracking(along: Ray, alpha: float = 1.0, *, beta: float = 1e-4, c: float
     _downhill("backtracking", slope)
     for _ in range(most):
         value, _ = along(alpha)
-        if armijo(value, start, slope, alpha, beta):
+        if _lower(value, start, slope, alpha, beta):
             return alpha
         alpha *= c
     raise LineSearchError(f"backtracking: no decrease along the direction after {most} shrinks")
@@ -113,7 +119,7 @@ def strong_wolfe(along: Ray, alpha: float = 1.0, *, beta: float = 1e-4, gamma: f
     for i in range(most):
         value, slope_there = along(alpha)
         before, there = there, (alpha, value, slope_there)
-        if not armijo(value, start, slope, alpha, beta) or (i and value >= before[1]):
+        if not _lower(value, start, slope, alpha, beta) or (i and value >= before[1]):
             return _zoom(along, before, there, start, slope, beta, gamma, most)
         if abs(slope_there) <= -gamma * slope:
             return alpha
@@ -138,7 +144,7 @@ def _zoom(along: Ray, low: Point, high: Point, start: float, slope: float, beta:
         if alpha in (low[0], high[0]):
             break
         value, slope_there = along(alpha)
-        if not armijo(value, start, slope, alpha, beta) or value >= low[1]:
+        if not _lower(value, start, slope, alpha, beta) or value >= low[1]:
             high = (alpha, value, slope_there)
             continue
         if abs(slope_there) <= -gamma * slope:

@@ -135,6 +135,11 @@ class _Run:
             self.finish(f"{self.stop.seconds} s have passed", False)
         return not self.message
 
+    @property
+    def flat(self) -> bool:
+        """The gradient is small, if not as small as asked."""
+        return self.stop.gradient is not None and _largest(self.g) < math.sqrt(self.stop.gradient)
+
     def finish(self, message: str, success: bool) -> None:
         self.message, self.success = message, success
 
@@ -148,7 +153,9 @@ class _Run:
             self.path.append(theta)
         if not math.isfinite(value) or not math.isfinite(_largest(g)):
             return self.finish("the objective or its gradient is no longer finite", False)
-        if reason := self.stop.reason(before, value, cr.norm(step).item(), _largest(g)):
+        if not cr.norm(step).item() > 0:
+            self.finish("no lower point within rounding", self.flat)
+        elif reason := self.stop.reason(before, value, cr.norm(step).item(), _largest(g)):
             self.finish(reason, True)
         elif self.callback is not None and self.callback(theta, value):
             self.finish("the callback said so", True)
@@ -255,8 +262,7 @@ def _step(run: _Run, d: Tensor, slope: float, guess: float, kind: str, gamma: fl
         else:
             alpha = search.strong_wolfe(along, guess, gamma=gamma, at_start=here)
     except LineSearchError as error:
-        small = run.stop.gradient is not None and _largest(run.g) < math.sqrt(run.stop.gradient)
-        run.finish("no lower point within rounding" if small else str(error), small)
+        run.finish("no lower point within rounding" if run.flat else str(error), run.flat)
         return None
     return seen[alpha]
 
