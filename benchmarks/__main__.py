@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with `cases`."""
+"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with `cases`; `gpu` is apart."""
 from __future__ import annotations
 
 import argparse
@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NOT_A_FAMILY = {"__init__", "__main__", "harness", "peers", "report"}
+NOT_A_FAMILY = {"__init__", "__main__", "gpu", "harness", "peers", "report"}
 
 
 def families() -> list[str]:
@@ -32,6 +32,9 @@ def main(arguments: list[str]) -> int:
     if given.list:
         print("\n".join(known))
         return 0
+    if given.names == ["gpu"]:
+        from . import gpu
+        return gpu.main(given.out, given.tiny)
     import chainrule as cr
 
     from . import harness, report

@@ -91,6 +91,12 @@ def test_wrong_options_get_one_line_and_code_2(arguments, message, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(cr.cuda.is_available(), reason="this machine has a GPU")
+def test_training_on_a_gpu_that_is_not_there_says_why(tmp_path):
+    done = run("train", "--device", "cuda", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr == f"chainrule: --device cuda: {cr.cuda.why()}\n"
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--data", "mnist"], "was trained with --data digits, got mnist"),
     (["--model", "mlp"], "was trained with --model lenet, got mlp"),

@@ -69,6 +69,30 @@ def test_devices_do_not_mix_in_silence():
         cuda([1.0]) + cr.tensor([1.0])
 
 
+# ---- training
+@pytest.mark.parametrize("model", ["MLP", "LeNet"])
+def test_a_model_trains_as_on_the_cpu(model):
+    """The same losses to float tolerance, whatever the order of summation."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 1, 12, 12)).astype(np.float32), rng.integers(0, 3, 6)
+
+    def losses(place):
+        start = cr.Rng(1)
+        net = (cr.nn.MLP(144, 16, 3, rng=start) if model == "MLP"
+               else cr.models.LeNet(3, channels=1, size=12, rng=start)).to(place)
+        images = cr.tensor(x.reshape(6, -1) if model == "MLP" else x).to(place)
+        adam, labels, seen = cr.optim.Adam(net, alpha=0.001), cr.tensor(y).to(place), []
+        both = cr.value_and_grad(lambda net: cr.losses.cross_entropy(net(images), labels))
+        for _ in range(10):
+            value, grads = both(net)
+            adam.update(grads)
+            seen.append(value.item())
+        return seen
+    want = losses("cpu")
+    np.testing.assert_allclose(losses("cuda"), want, rtol=1e-4)
+    assert want[-1] < want[0]
+
+
 # ---- graphs
 def regression(opt_class, seed=0, **options):
     rng = np.random.default_rng(seed)

@@ -261,7 +261,7 @@ def info():
     yield "NumPy", np.__version__
     yield "system", f"{platform.system()} {platform.machine()}"
     yield "devices", "cpu, cuda" if cr.cuda.is_available() else "cpu"
-    yield "CUDA", "available" if cr.cuda.is_available() else cr.cuda.why()
+    yield "CUDA", cr.cuda.why() or f"{cr.cuda.backend()}: {cr.cuda.properties()['name']}"
     yield "instructions", cr.instruction_set()
     yield "threads", str(cr.num_threads())
     yield "memory", memory()
