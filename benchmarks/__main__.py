@@ -1,4 +1,7 @@
-"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with `cases`; `gpu` is apart."""
+"""Run the benchmarks: `python -m benchmarks [FAMILY ...]`; a family is a file here with `cases`.
+
+`python -m benchmarks gpu` measures the CUDA kernels instead.
+"""
 from __future__ import annotations
 
 import argparse

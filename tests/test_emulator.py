@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+INCLUDES = ("cuda/emu", "csrc", "cuda")
 SOURCES = [ROOT / "tests" / "emulator_cases.cpp", *sorted((ROOT / "cuda" / "emu").glob("*.cpp"))]
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++") or not SOURCES[-1].exists(),
@@ -21,13 +22,14 @@ def built(tmp_path_factory):
     def build(sanitizer):
         if sanitizer not in done:
             done[sanitizer] = folder / f"cases-{sanitizer or 'plain'}"
-            common = ["g++", "-std=c++20", "-O1", "-g1", *(f"-I{ROOT / d}" for d in ("cuda/emu", "csrc", "cuda"))]
+            common = ["g++", "-std=c++20", "-O1", "-g1", *(f"-I{ROOT / folder}" for folder in INCLUDES)]
             check = [f"-fsanitize={sanitizer}"] if sanitizer else []
             own = ["-fno-sanitize=thread", "-D__SANITIZE_THREAD__"] if sanitizer == "thread" else []
             objects = []
             for i, source in enumerate(SOURCES):
                 objects.append(str(folder / f"{sanitizer}-{i}.o"))
-                subprocess.run([*common, *check, *(own if i else []), "-c", str(source), "-o", objects[-1]], check=True)
+                only = own if i else []
+                subprocess.run([*common, *check, *only, "-c", str(source), "-o", objects[-1]], check=True)
             subprocess.run([*common, *check, *objects, "-o", str(done[sanitizer])], check=True)
         return done[sanitizer]
     return build

@@ -115,7 +115,7 @@ def test_all_holds_every_extra_that_a_user_needs():
 # ---- documentation
 def modules():
     names = [module.name for module in pkgutil.walk_packages(cr.__path__, "chainrule.")]
-    others = re.compile(r".*\.(__main__|_core)$|chainrule\.book(\..*)?$")
+    others = re.compile(r".*\.(__main__|_core|libchainrule_cuda)$|chainrule\.book(\..*)?$")
     return [cr, *(importlib.import_module(name) for name in names if not others.match(name))]
 
 
