@@ -204,6 +204,8 @@ def test_texts_and_graphs_have_the_published_sizes():
         graph = load()
         assert graph.x.shape == (n, p) and graph.edges.shape == (2, E)
         assert len(graph.validation) == 500 and len(graph.test) == 1000
+        A = graph.adjacency()
+        assert A.shape == (n, n) and A.sum(axis=1).tolist() == A.sum(axis=0).tolist()       # undirected
 
 
 def test_a_damaged_graph_is_named(folder):

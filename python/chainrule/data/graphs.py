@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..sparse import CSR
 from . import files
 
 
@@ -19,6 +20,10 @@ class Graph:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+    def adjacency(self):
+        """A[i, j] = 1 for each edge i -> j, as a sparse matrix.   Book: (8.85)"""
+        return CSR.from_edges(self.edges, len(self.x))
 
     def __repr__(self):
         return (f"Graph({len(self.x):,} nodes, {self.edges.shape[1]:,} directed edges, "
