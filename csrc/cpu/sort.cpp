@@ -50,6 +50,19 @@ template <class P> P* radix_sort(P* a, P* b, int64_t n, int key_bytes) {
   return a;
 }
 
+// The k smallest of n > k numbers in order, for small k: most lose against the largest kept and are never moved.
+template <class P, class Number> void select_few(P* kept, int64_t k, int64_t n, Number&& number) {
+  for (int64_t i = 0; i < k; i++) kept[i] = number(i);
+  std::sort(kept, kept + k);
+  for (int64_t i = k; i < n; i++) {
+    const P p = number(i);
+    if (p > kept[k - 1]) continue;
+    int64_t at = k - 1;
+    for (; at > 0 && kept[at - 1] > p; at--) kept[at] = kept[at - 1];
+    kept[at] = p;
+  }
+}
+
 template <class T, class P> void argsort_rows(const Tensor& x, bool descending, Tensor& y) {
   const int64_t n = x.dim(1), k = y.dim(1);
   parallel_for(x.dim(0), std::max<int64_t>(1, 4096 / n), [&](int64_t begin, int64_t end) {
@@ -58,12 +71,17 @@ template <class T, class P> void argsort_rows(const Tensor& x, bool descending, 
       const T* row = x.data<T>() + r * n;
       int64_t* to = y.data<int64_t>() + r * k;
       P* a = room.get();
-      for (int64_t i = 0; i < n; i++) a[i] = P(key_of(row[i], descending)) << half<P> | P(i);
-      if (n >= 512 && k > n / 8) {
-        a = radix_sort(a, a + n, n, sizeof(T));
+      const auto number = [&](int64_t i) { return P(key_of(row[i], descending)) << half<P> | P(i); };
+      if (k < n && k <= 32) {
+        select_few(a, k, n, number);
       } else {
-        if (k < n) std::nth_element(a, a + k, a + n);
-        std::sort(a, a + k);
+        for (int64_t i = 0; i < n; i++) a[i] = number(i);
+        if (n >= 512 && k > n / 8) {
+          a = radix_sort(a, a + n, n, sizeof(T));
+        } else {
+          if (k < n) std::nth_element(a, a + k, a + n);
+          std::sort(a, a + k);
+        }
       }
       for (int64_t i = 0; i < k; i++) to[i] = int64_t(a[i] & (~P(0) >> half<P>));
     }

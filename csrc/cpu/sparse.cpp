@@ -1,6 +1,7 @@
 // Products of a matrix in compressed rows. Every product first checks the pattern: no index is read past its end.
 #include "core/kernels.h"
 #include "cpu/loops.h"
+#include "cpu/simd.h"
 
 namespace chainrule {
 namespace {
@@ -22,29 +23,19 @@ int64_t rows_a_task(const Tensor& indptr, const Tensor& indices, int64_t inner) 
 }
 
 // y[i] = Σ values[k] x[indices[k]], k in row i
-constexpr int64_t width = 256;
+template <class T> void rows_times(const Tensor& indptr, const Tensor& indices, const Tensor& values, const Tensor& x, Tensor& y) {
+  const int64_t inner = x.dim(1);
+  const auto rows = [] { if constexpr (std::is_same_v<T, float>) return simd().rows_f32; else return simd().rows_f64; }();
+  parallel_for(y.dim(0), rows_a_task(indptr, indices, inner), [&](int64_t begin, int64_t end) {
+    rows(end - begin, indptr.data<int64_t>() + begin, indices.data<int64_t>(), values.data<T>(), x.data<T>(), inner,
+         y.data<T>() + begin * inner);
+  });
+}
 void csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, const Tensor& x, Tensor& y) {
   check_pattern("csr_matmul", indptr, indices, x.dim(0));
-  const int64_t *ptr = indptr.data<int64_t>(), *column = indices.data<int64_t>(), inner = x.dim(1);
-  each_float(y.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T *pv = values.data<T>(), *px = x.data<T>();
-    parallel_for(y.dim(0), rows_a_task(indptr, indices, inner), [&](int64_t begin, int64_t end) {
-      double total[width];
-      for (int64_t i = begin; i < end; i++)
-        for (int64_t first = 0; first < inner; first += width) {
-          const int64_t n = std::min(inner - first, width);
-          std::fill_n(total, n, 0.0);
-          for (int64_t k = ptr[i]; k < ptr[i + 1]; k++) {
-            const T* from = px + column[k] * inner + first;
-            const double v = compute_t<T>(pv[k]);
-            for (int64_t j = 0; j < n; j++) total[j] += v * compute_t<T>(from[j]);
-          }
-          T* to = y.data<T>() + i * inner + first;
-          for (int64_t j = 0; j < n; j++) to[j] = T(compute_t<T>(total[j]));
-        }
-    });
-  });
+  if (y.dtype() == DType::float64) rows_times<double>(indptr, indices, values, x, y);
+  else if (y.dtype() == DType::float32) rows_times<float>(indptr, indices, values, x, y);
+  else fail<DTypeError>("csr_matmul", "needs float32 or float64, got ", y.dtype());
 }
 
 // y[k] = ⟨a[i], b[indices[k]]⟩, k in row i

@@ -48,6 +48,8 @@ Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& val
   require(values0.shape() == indices.shape(), op, "values ", values0.shape(), " and indices ", indices.shape(), " need one shape");
   require(x0.ndim() >= 1, op, "x needs an axis of columns, got a scalar");
   const DType t = result_type(as_float(values0), as_float(x0));
+  if (itemsize(t) == 2)                                       // kernels have float32 and float64
+    return astype(csr_matmul(indptr, indices, astype(values0, DType::float32), astype(x0, DType::float32)), t);
   const Tensor values = astype(values0, t), x = astype(x0, t);
   Shape shape = x.shape();
   shape[0] = p.rows();

@@ -31,6 +31,7 @@ CASES = {
     "topk_smallest": (lambda x: cr.topk(x, 2, largest=False), lambda x: top(x, 2, -1, False), [spaced(3, 5)]),
     "topk_all": (lambda x: cr.topk(x, 5), lambda x: top(x, 5), [spaced(3, 5)]),
     "topk_few_of_many": (lambda x: cr.topk(x, 3), lambda x: top(x, 3), [LONG]),
+    "topk_some_of_many": (lambda x: cr.topk(x, 40), lambda x: top(x, 40), [LONG]),
     "searchsorted": (lambda v: cr.searchsorted(cr.tensor([-1.0, 0.0, 0.5, 2.0], dtype=v.dtype), v),
                      lambda v: np.searchsorted([-1.0, 0.0, 0.5, 2.0], v), [normal(3, 4)]),
     "searchsorted_rows": (lambda v: cr.searchsorted(cr.tensor([[0.0, 1.0], [-1.0, 3.0], [2.0, 2.0]]), v, side="right"),

@@ -31,6 +31,10 @@ template <class T> struct AdamNumbers { T beta1, beta2, rest1, rest2, eps, rate,
 template <class T> using SgdFunction = void (*)(const T* g, T* p, T* v, int64_t n, SgdNumbers<T> s);
 template <class T> using AdamFunction = void (*)(const T* g, T* p, T* m, T* s, int64_t n, AdamNumbers<T> a);
 
+// y[i] = Σ values[k] x[column[k]] over start[i] <= k < start[i + 1], for rows of `inner` elements.
+template <class T>
+using RowsFunction = void (*)(int64_t rows, const int64_t* start, const int64_t* column, const T* values, const T* x, int64_t inner, T* y);
+
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
@@ -51,6 +55,8 @@ struct SimdTable {
   SgdFunction<double> sgd_f64;
   AdamFunction<float> adam_f32;
   AdamFunction<double> adam_f64;
+  RowsFunction<float> rows_f32;
+  RowsFunction<double> rows_f64;
 };
 
 }  // namespace chainrule
