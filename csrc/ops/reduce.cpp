@@ -16,10 +16,12 @@ namespace {
 struct Reduced { Shape axes, kept; int64_t n; };
 Reduced reduced(const char* op, const Tensor& x, const Axes& given) {
   Reduced r{normal_axes(given, x.ndim(), op), x.shape(), 1};
+  Shape sizes;
   for (int64_t a : r.axes) {
-    r.n *= x.dim(int(a));
+    sizes.push_back(x.dim(int(a)));
     r.kept[int(a)] = 1;
   }
+  r.n = count(sizes, op);
   return r;
 }
 // The result without the axes that were reduced.

@@ -66,17 +66,17 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
   if (x.shape() == wanted) return x;
   Shape shape = wanted;
   int unknown = -1;
-  int64_t known = 1;
   for (int i = 0; i < shape.size(); i++) {
     if (shape[i] == -1) {
       require(unknown < 0, "reshape", "only one size can be -1, got ", wanted);
       unknown = i;
     } else {
       require(shape[i] >= 0, "reshape", "sizes must not be negative, got ", wanted);
-      known *= shape[i];
     }
   }
   if (unknown >= 0) {
+    shape[unknown] = 1;
+    const int64_t known = count(shape, "reshape");
     require(known > 0 && x.size() % known == 0, "reshape", "x ", x.shape(), " does not divide into ", wanted);
     shape[unknown] = x.size() / known;
   }
@@ -125,6 +125,11 @@ Tensor squeeze(const Tensor& x, const Axes& axes) {
   return reshape(x, shape);
 }
 
+namespace {
+// An axis of one element may come with any step: its stride is never used, and must not overflow.
+int64_t stepped(int64_t stride, int64_t step, int64_t n) { return n > 1 ? stride * step : stride; }
+}  // namespace
+
 Tensor slice(const Tensor& x, const Shape& start, const Shape& size, const Shape& step) {
   Shape strides = x.strides();
   int64_t offset = 0;
@@ -133,7 +138,7 @@ Tensor slice(const Tensor& x, const Shape& start, const Shape& size, const Shape
     require<IndexError>(size[i] == 0 || (start[i] >= 0 && start[i] < x.dim(i) && last >= 0 && last < x.dim(i)), "slice",
                         "start ", start, " size ", size, " step ", step, " leaves x ", x.shape());
     offset += size[i] ? start[i] * x.stride(i) : 0;
-    strides[i] *= step[i];
+    strides[i] = stepped(x.stride(i), step[i], size[i]);
   }
   Tensor y = view("slice", x, size, strides, count(size) ? offset : 0);
   link(y, x, [=](const Tensor& d) { return slice(d, start, size, step); },
@@ -152,10 +157,7 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
 }
 
 Shape three_axes(const Shape& shape, int axis) {
-  Shape three{1, shape[axis], 1};
-  for (int i = 0; i < axis; i++) three[0] *= shape[i];
-  for (int i = axis + 1; i < shape.size(); i++) three[2] *= shape[i];
-  return three;
+  return {count(Shape(shape.begin(), axis)), shape[axis], count(Shape(shape.begin() + axis + 1, shape.size() - axis - 1))};
 }
 
 Tensor transpose(const Tensor& x, int64_t axis1, int64_t axis2) {
@@ -181,6 +183,8 @@ Tensor pad_constant(const Tensor& x0, const Shape& before, const Shape& after, d
   for (int i = 0; i < x.ndim(); i++) {
     require(before[i] >= 0 && after[i] >= 0, "pad", "widths must not be negative, got (", before[i], ", ", after[i],
             ") for axis ", i, "; cut with a slice");
+    require(std::max(before[i], after[i]) < int64_t(1) << 59, "pad", "widths (", before[i], ", ", after[i], ") for axis ", i,
+            " are more than 64 bits can address");
     shape[i] += before[i] + after[i];
   }
   require<ValueError>(is_float(x) || (value == std::trunc(value) && std::abs(value) < 0x1p63), "pad", "value ", value,
@@ -198,6 +202,7 @@ namespace {
 // The diagonal of the last two axes, without a node.
 Tensor diagonal_view(const Tensor& x, int64_t offset) {
   const int rows = x.ndim() - 2, columns = x.ndim() - 1;
+  offset = std::clamp(offset, -x.dim(-2), x.dim(-1));
   Shape shape, strides;
   for (int i = 0; i < rows; i++) { shape.push_back(x.dim(i)); strides.push_back(x.stride(i)); }
   const int64_t down = std::max<int64_t>(-offset, 0), right = std::max<int64_t>(offset, 0);
@@ -248,9 +253,9 @@ Tensor unfold(const Tensor& x, int64_t axis0, int64_t size, int64_t step, int64_
           " does not fit axis ", axis, " of ", x.shape());
   Shape shape = x.shape(), strides = x.strides();
   shape[axis] = (n - 1 - (size - 1) * dilation) / step + 1;
-  strides[axis] *= step;
+  strides[axis] = stepped(x.stride(axis), step, shape[axis]);
   shape.push_back(size);
-  strides.push_back(x.stride(axis) * dilation);
+  strides.push_back(stepped(x.stride(axis), dilation, size));
   Tensor y = view("unfold", x, shape, strides, 0);
   link(y, x, [=](const Tensor& d) { return unfold(d, axis, size, step, dilation); },
        [=](const Tensor& d) { return fold(d, axis, n, step, dilation); });
@@ -262,7 +267,7 @@ Tensor fold(const Tensor& d, int64_t axis0, int64_t n, int64_t step, int64_t dil
   const int axis = normal_axis(axis0, d.ndim() - 1, "fold");
   require<ValueError>(step >= 1 && dilation >= 1, "fold", "step and dilation must be at least 1, got ", step, ", ", dilation);
   const int64_t windows = d.dim(axis), size = d.shape().back();
-  require(windows == 0 || size == 0 || (windows - 1) * step + (size - 1) * dilation < n, "fold", windows, " windows of ", size,
+  require(windows == 0 || size == 0 || __int128(windows - 1) * step + __int128(size - 1) * dilation < n, "fold", windows, " windows of ", size,
           " reach beyond an axis of ", n);
   Shape shape = d.shape();
   shape.pop_back();
@@ -270,7 +275,8 @@ Tensor fold(const Tensor& d, int64_t axis0, int64_t n, int64_t step, int64_t dil
   Tensor y = output("fold", shape, d.dtype(), {d});
   const Shape three = three_axes(shape, axis);
   Tensor out = reshape(y.detached(), three);
-  kernel::fold(d.device(), reshape(contiguous(d.detached()), {three[0], windows, three[2], size}), step, dilation, out);
+  kernel::fold(d.device(), reshape(contiguous(d.detached()), {three[0], windows, three[2], size}),
+               windows > 1 ? step : 1, size > 1 ? dilation : 1, out);
   link(y, d, [=](const Tensor& t) { return fold(t, axis, n, step, dilation); },
        [=](const Tensor& t) {
          // Windows that n has room for but d does not hold are cut off.

@@ -128,6 +128,8 @@ def repeat(x: Tensor, repeats: int | Sequence[int], axis: int | None = None) -> 
         return repeat(flatten(x), repeats, 0)
     axis = _axis("repeat", axis, x.ndim)
     n, counts = x.shape[axis], np.asarray(repeats)
+    if counts.size == 0:
+        counts = counts.astype(np.int64)                       # NumPy reads [] as floats
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any():
         raise ValueError(f"repeat: repeats must be integers of at least 0, got {repeats!r}")
     if counts.size == 1:
@@ -197,6 +199,8 @@ def pad(x: Tensor, widths: int | Sequence, mode: str = "constant", value: float 
 
 def _widths(x: Tensor, widths: Any) -> tuple[list[int], list[int]]:
     given = np.asarray(widths)
+    if x.ndim == 0 and given.size == 0:
+        return [], []
     try:
         pairs = np.broadcast_to(given, (x.ndim, 2))
     except ValueError:
@@ -210,12 +214,12 @@ def _widths(x: Tensor, widths: Any) -> tuple[list[int], list[int]]:
 
 def triu(x: Tensor, k: int = 0) -> Tensor:
     """x on and above the k-th diagonal, 0 below."""
-    return _where_column(x, "triu", lambda row, column: row + k <= column)
+    return _where_column(x, "triu", k, lambda row, column: row <= column)
 
 
 def tril(x: Tensor, k: int = 0) -> Tensor:
     """x on and below the k-th diagonal, 0 above."""
-    return _where_column(x, "tril", lambda row, column: row + k >= column)
+    return _where_column(x, "tril", k, lambda row, column: row >= column)
 
 
 def diag(x: Tensor, k: int = 0) -> Tensor:
@@ -235,11 +239,12 @@ def trace(x: Tensor, offset: int = 0) -> Tensor:
     return _core.sum(_core.diagonal(x, offset), -1)
 
 
-def _where_column(x: Tensor, op: str, keeps: Any) -> Tensor:
+def _where_column(x: Tensor, op: str, k: int, keeps: Any) -> Tensor:
     if x.ndim < 2:
         raise cr.ShapeError(f"{op}: x needs at least two axes, got {x.shape}")
     rows, columns = x.shape[-2:]
-    row = cr.arange(rows, device=x.device).reshape(rows, 1)
+    k = max(-rows, min(k, columns))
+    row = cr.arange(rows, device=x.device).reshape(rows, 1) + k
     zero = cr.zeros((), dtype=x.dtype, device=x.device)
     return cr.where(keeps(row, cr.arange(columns, device=x.device)), x, zero)
 
