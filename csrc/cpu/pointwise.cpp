@@ -154,10 +154,12 @@ template <class A, class T, class F> void map_three(const Tensor& a, const Tenso
     const A* u = pa + at[0];
     const T *v = pb + at[1], *w = pc + at[2];
     T* out = py + at[3];
-    if (s[0] == 1 && s[1] == 1 && s[2] == 1) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], v[i], w[i]);
-    else if (s[0] == 1 && s[1] == 1 && s[2] == 0) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], v[i], *w);
-    else if (s[0] == 1 && s[1] == 0 && s[2] == 1) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], *v, w[i]);
-    else if (s[0] == 1 && s[1] == 0 && s[2] == 0) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], *v, *w);
+    const bool units = s[0] == 1 && s[3] == 1;
+    const T v0 = *v, w0 = *w;                                // known not to change with out
+    if (units && s[1] == 1 && s[2] == 1) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], v[i], w[i]);
+    else if (units && s[1] == 1 && s[2] == 0) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], v[i], w0);
+    else if (units && s[1] == 0 && s[2] == 1) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], v0, w[i]);
+    else if (units && s[1] == 0 && s[2] == 0) for (int64_t i = 0; i < n; i++) out[i] = f(u[i], v0, w0);
     else for (int64_t i = 0; i < n; i++) out[i * s[3]] = f(u[i * s[0]], v[i * s[1]], w[i * s[2]]);
   });
 }
@@ -176,8 +178,8 @@ void clip(const Tensor& x, const Tensor& low, const Tensor& high, Tensor& y) {
     using C = compute_t<T>;
     map_three<T, T>(x, low, high, y, [](T x0, T low0, T high0) {                       // a NaN anywhere wins
       const C x = C(x0), low = C(low0), high = C(high0);
-      const C most = x > low || x != x ? x : low;
-      return T(most < high || most != most ? most : high);
+      const C most = (x > low) | (x != x) ? x : low;
+      return T((most < high) | (most != most) ? most : high);
     });
   });
 }

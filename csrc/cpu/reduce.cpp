@@ -5,6 +5,7 @@
 // sum adds whole rows); m = 1 when it is reduced. Long reductions are cut into parts by size alone, so the result
 // is the same on any number of threads.
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <memory>
 
@@ -14,17 +15,17 @@
 namespace chainrule {
 namespace {
 
-constexpr int64_t width = 256;               // columns at a time: their totals stay in the first-level cache
+constexpr int64_t width = 1024;              // columns at a time: a page of float32, and 12 KB of totals and lanes
 constexpr int64_t lanes = 16, block = 64;    // a float lane adds at most 64 numbers before it goes to float64
 
-// What a reduction is: lanes run over elements, totals over lanes.
+// What a reduction is: lanes run over elements, totals over lanes. Elements are joined one by one or as vectors.
 template <class T> struct Sum {
   using C = compute_t<T>;
   using Total = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
   using Lane = std::conditional_t<std::is_integral_v<T>, int64_t, C>;
   static constexpr Lane lane_start = 0;
   static constexpr Total start = 0;
-  static Lane join(Lane a, C v) { return a + Lane(v); }
+  template <class V> static V join(V a, V v) { return a + v; }
   static Total merge(Total a, Total b) { return a + b; }
 };
 template <class T> struct Prod {
@@ -33,7 +34,7 @@ template <class T> struct Prod {
   using Lane = Total;                        // a product of a few floats can leave float's range and come back
   static constexpr Lane lane_start = 1;
   static constexpr Total start = 1;
-  static Lane join(Lane a, C v) { return a * Lane(v); }
+  template <class V> static V join(V a, V v) { return a * v; }
   static Total merge(Total a, Total b) { return a * b; }
 };
 // A NaN is taken and kept: nothing is larger than it.
@@ -44,7 +45,7 @@ template <class T> struct Max {
   static constexpr C start = std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity()
                                                                   : std::numeric_limits<C>::lowest();
   static constexpr C lane_start = start;
-  static C join(C a, C v) { return (v > a) | (v != v) ? v : a; }
+  template <class V> static V join(V a, V v) { return (v > a) | (v != v) ? v : a; }
   static C merge(C a, C b) { return join(a, b); }
 };
 template <class T> struct Min {
@@ -54,29 +55,55 @@ template <class T> struct Min {
   static constexpr C start = std::numeric_limits<C>::has_infinity ? std::numeric_limits<C>::infinity()
                                                                   : std::numeric_limits<C>::max();
   static constexpr C lane_start = start;
-  static C join(C a, C v) { return (v < a) | (v != v) ? v : a; }
+  template <class V> static V join(V a, V v) { return (v < a) | (v != v) ? v : a; }
   static C merge(C a, C b) { return join(a, b); }
 };
+
+// rounds x lanes elements, each into its lane.
+template <class R, class T> void join_lanes(typename R::Lane* lane, const T* p, int64_t rounds) {
+  using Lane = typename R::Lane;
+  if constexpr (std::is_same_v<T, Lane> && !std::is_same_v<T, bool>) {
+    // Left to itself the compiler takes a branch an element where there is a choice to make.
+    constexpr int each = 16 / sizeof(T), vectors = lanes / each;
+    typedef T Vector __attribute__((vector_size(16)));
+    Vector joined[vectors], v;
+    std::memcpy(joined, lane, sizeof joined);
+    for (int64_t i = 0; i < rounds; i++, p += lanes)
+#pragma GCC unroll 8
+      for (int k = 0; k < vectors; k++) {
+        std::memcpy(&v, p + k * each, sizeof v);
+        joined[k] = R::join(joined[k], v);
+      }
+    std::memcpy(lane, joined, sizeof joined);
+  } else {
+    for (int64_t i = 0; i < rounds; i++, p += lanes)
+      for (int64_t k = 0; k < lanes; k++) lane[k] = R::join(lane[k], Lane(compute_t<T>(p[k])));
+  }
+}
 
 // One run of n elements into one total.
 template <class R, class T> typename R::Total fold_run(typename R::Total total, const T* p, int64_t n, int64_t step) {
   using C = compute_t<T>;
-  if (step == 1) {
-    for (; n >= lanes; ) {
-      typename R::Lane lane[lanes];
+  using Lane = typename R::Lane;
+  using Total = typename R::Total;
+  if (step == 1 && n >= lanes) {
+    Total four[4];                                           // independent of each other, so that they overlap
+    std::fill_n(four, 4, R::start);
+    while (n >= lanes) {
+      Lane lane[lanes];
       std::fill_n(lane, lanes, R::lane_start);
       const int64_t rounds = std::min(n / lanes, block);
-      for (int64_t i = 0; i < rounds; i++)
-        for (int64_t k = 0; k < lanes; k++) lane[k] = R::join(lane[k], C(p[i * lanes + k]));
-      for (int64_t k = 0; k < lanes; k++) total = R::merge(total, typename R::Total(lane[k]));
+      join_lanes<R>(lane, p, rounds);
+      for (int64_t k = 0; k < lanes; k++) four[k % 4] = R::merge(four[k % 4], Total(lane[k]));
       p += rounds * lanes;
       n -= rounds * lanes;
     }
+    total = R::merge(total, R::merge(R::merge(four[0], four[1]), R::merge(four[2], four[3])));
   }
   for (int64_t i = 0; i < n; i += block) {
-    typename R::Lane lane = R::lane_start;
-    for (int64_t k = i; k < std::min(n, i + block); k++) lane = R::join(lane, C(p[k * step]));
-    total = R::merge(total, typename R::Total(lane));
+    Lane lane = R::lane_start;
+    for (int64_t k = i; k < std::min(n, i + block); k++) lane = R::join(lane, Lane(C(p[k * step])));
+    total = R::merge(total, Total(lane));
   }
   return total;
 }
@@ -85,45 +112,56 @@ template <class R, class T> typename R::Total fold_run(typename R::Total total, 
 template <class R, class T>
 void fold_rows(typename R::Total* total, const T* p, int64_t m, int64_t step, int64_t n, int64_t stride) {
   using C = compute_t<T>;
-  typename R::Lane lane[width];
+  using Lane = typename R::Lane;
+  using Total = typename R::Total;
+  const int64_t joined = width / 2 / m;
+  if (step == 1 && stride == m && joined > 1 && n > joined) {  // short rows without gaps: many at a time, as one
+    Total wide[width / 2];
+    std::fill_n(wide, joined * m, R::start);
+    fold_rows<R>(wide, p, joined * m, 1, n / joined, joined * m);
+    for (int64_t k = 0; k < joined * m; k++) total[k % m] = R::merge(total[k % m], wide[k]);
+    p += n / joined * joined * m;
+    n %= joined;
+  }
+  Lane lane[width];
   for (int64_t i = 0; i < n; i += block) {
     std::fill_n(lane, m, R::lane_start);
     for (int64_t r = i; r < std::min(n, i + block); r++) {
       const T* row = p + r * stride;
-      if (step == 1) for (int64_t k = 0; k < m; k++) lane[k] = R::join(lane[k], C(row[k]));
-      else for (int64_t k = 0; k < m; k++) lane[k] = R::join(lane[k], C(row[k * step]));
+      if (step == 1) for (int64_t k = 0; k < m; k++) lane[k] = R::join(lane[k], Lane(C(row[k])));
+      else for (int64_t k = 0; k < m; k++) lane[k] = R::join(lane[k], Lane(C(row[k * step])));
     }
-    for (int64_t k = 0; k < m; k++) total[k] = R::merge(total[k], typename R::Total(lane[k]));
+    for (int64_t k = 0; k < m; k++) total[k] = R::merge(total[k], Total(lane[k]));
   }
 }
 
 struct Axis { int64_t n, x, y; bool reduced; };              // size, steps in x and in y
 using Nest = std::vector<Axis>;
 
-int64_t count(const Nest& nest) {
-  int64_t n = 1;
-  for (const Axis& a : nest) n *= a.n;
-  return n;
-}
-
-// Counts through the axes of a nest, the last fastest.
+// Counts through some axes, the last fastest, from position `at`; past the end it begins again.
 struct Walk {
-  const Nest& nest;
+  const Axis* axes;
+  size_t n;
   int64_t index[max_ndim], x = 0, y = 0;
-  Walk(const Nest& nest, int64_t at) : nest(nest) {
-    for (size_t i = nest.size(); i-- > 0; at /= nest[i].n) {
-      index[i] = at % nest[i].n;
-      x += index[i] * nest[i].x;
-      y += index[i] * nest[i].y;
+  Walk(const Axis* axes, size_t n, int64_t at = 0) : axes(axes), n(n) {
+    for (size_t i = n; i-- > 0; at /= axes[i].n) {
+      index[i] = at % axes[i].n;
+      x += index[i] * axes[i].x;
+      y += index[i] * axes[i].y;
     }
   }
+  int64_t count() const {
+    int64_t all = 1;
+    for (size_t i = 0; i < n; i++) all *= axes[i].n;
+    return all;
+  }
   void next() {
-    for (size_t i = nest.size(); i-- > 0;) {
-      x += nest[i].x;
-      y += nest[i].y;
-      if (++index[i] < nest[i].n) return;
-      x -= nest[i].n * nest[i].x;
-      y -= nest[i].n * nest[i].y;
+    for (size_t i = n; i-- > 0;) {
+      x += axes[i].x;
+      y += axes[i].y;
+      if (++index[i] < axes[i].n) return;
+      x -= axes[i].n * axes[i].x;
+      y -= axes[i].n * axes[i].y;
       index[i] = 0;
     }
   }
@@ -170,7 +208,13 @@ template <template <class> class Kind, class T> void reduce(const Tensor& x, Ten
   const Plan p = plan(x, y);
   const T* px = x.data<T>() + p.x;
   T* py = y.data<T>() + p.y;
-  const int64_t n = count(p.reduced), chunks = (p.columns.n + width - 1) / width, tasks = count(p.kept) * chunks;
+  const int64_t n = Walk(p.reduced.data(), p.reduced.size()).count(), chunks = (p.columns.n + width - 1) / width;
+  const int64_t tasks = Walk(p.kept.data(), p.kept.size()).count() * chunks;
+  const auto kept = [&](int64_t at) { return Walk(p.kept.data(), p.kept.size(), at); };
+  const auto store = [&](const Walk& at, int64_t column, int64_t m, const Total* total) {
+    T* to = py + at.y + column * p.columns.y;
+    for (int64_t k = 0; k < m; k++) to[k * p.columns.y] = T(compute_t<T>(total[k]));
+  };
 
   // Few totals of very many elements: the outermost reduced axis is cut into parts, merged in order at the end.
   const int64_t outer = p.reduced[0].n;
@@ -180,34 +224,36 @@ template <template <class> class Kind, class T> void reduce(const Tensor& x, Ten
 
   parallel_for(tasks * parts, std::max<int64_t>(1, grain * parts / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
     Nest inner = p.reduced;
+    const Axis& rows = inner.back();
+    Walk at = kept(begin % tasks / chunks);
+    if (parts == 1 && p.columns.n == 1 && inner.size() == 1) {  // one run a total: nothing to set up for short ones
+      for (int64_t i = begin; i < end; i++, at.next())
+        py[at.y] = T(compute_t<T>(fold_run<R>(R::start, px + at.x, rows.n, rows.x)));
+      return;
+    }
+    Total local[width];
     for (int64_t i = begin; i < end; i++) {
-      const int64_t part = i / tasks, task = i % tasks, first = part * outer / parts;
+      const int64_t part = i / tasks, chunk = i % tasks % chunks, first = part * outer / parts;
       inner[0].n = (part + 1) * outer / parts - first;
-      const Axis rows = inner.back();
-      const Nest loops(inner.begin(), inner.end() - 1);
-      const int64_t column = task % chunks * width, m = std::min(p.columns.n - column, width);
-      Walk at(p.kept, task / chunks), over(loops, 0);
-      Total local[width];
+      const int64_t column = chunk * width, m = std::min(p.columns.n - column, width);
       Total* total = parts > 1 ? partial.get() + i * width : local;
       std::fill_n(total, m, R::start);
       const T* from = px + at.x + column * p.columns.x + first * p.reduced[0].x;
-      for (int64_t k = count(loops); k > 0; k--, over.next()) {
+      Walk over(inner.data(), inner.size() - 1);
+      for (int64_t k = over.count(); k > 0; k--, over.next()) {
         if (m == 1) *total = fold_run<R>(*total, from + over.x, rows.n, rows.x);
         else fold_rows<R>(total, from + over.x, m, p.columns.x, rows.n, rows.x);
       }
-      if (parts > 1) continue;
-      T* to = py + at.y + column * p.columns.y;
-      for (int64_t k = 0; k < m; k++) to[k * p.columns.y] = T(compute_t<T>(total[k]));
+      if (parts == 1) store(at, column, m, total);
+      if (chunk + 1 == chunks) at.next();
     }
   });
   for (int64_t task = 0; parts > 1 && task < tasks; task++) {
     const int64_t column = task % chunks * width, m = std::min(p.columns.n - column, width);
-    T* to = py + Walk(p.kept, task / chunks).y + column * p.columns.y;
-    for (int64_t k = 0; k < m; k++) {
-      Total total = R::start;
-      for (int64_t part = 0; part < parts; part++) total = R::merge(total, partial[size_t((part * tasks + task) * width + k)]);
-      to[k * p.columns.y] = T(compute_t<T>(total));
-    }
+    Total* total = partial.get() + task * width;
+    for (int64_t part = 1; part < parts; part++)
+      for (int64_t k = 0; k < m; k++) total[k] = R::merge(total[k], partial[size_t((part * tasks + task) * width + k)]);
+    store(kept(task / chunks), column, m, total);
   }
 }
 
@@ -233,9 +279,15 @@ template <template <class> class Kind> void arg_reduce(const Tensor& x, Tensor& 
         const int64_t column = i % chunks * width, m = std::min(inner - column, width);
         const T* p = x.data<T>() + i / chunks * n * inner + column;
         int64_t* to = y.data<int64_t>() + i / chunks * inner + column;
-        if (inner == 1) {                                    // the value first, by lanes, then where it is
-          const C best = C(fold_run<R>(R::start, p, n, 1));
+        if (inner == 1) {                                    // the block first, by lanes, then where in it
+          constexpr int64_t run = 512;
+          C best = R::start;
           int64_t k = 0;
+          for (int64_t b = 0; b < n && best == best; b += run) {
+            const C joined = R::join(best, C(fold_run<R>(R::start, p + b, std::min(run, n - b), 1)));
+            if (joined != best) k = b;
+            best = joined;
+          }
           while (C(p[k]) != best && C(p[k]) == C(p[k])) k++;
           *to = k;
           continue;
@@ -244,7 +296,7 @@ template <template <class> class Kind> void arg_reduce(const Tensor& x, Tensor& 
         for (int64_t k = 0; k < m; k++) { best[k] = C(p[k]); to[k] = 0; }
         for (int64_t r = 1; r < n; r++)
           for (int64_t k = 0; k < m; k++) {
-            const C v = C(p[r * inner + k]), joined = R::join(best[k], v);
+            const C joined = R::join(best[k], C(p[r * inner + k]));
             const bool moves = joined != best[k] && best[k] == best[k];
             to[k] = moves ? r : to[k];
             best[k] = joined;

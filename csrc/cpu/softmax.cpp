@@ -41,41 +41,62 @@ template <class C> void log_softmax_line(const C* x, C* y, int64_t n) {
   for (int64_t i = 0; i < n; i++) y[i] = (x[i] - norm.m) - norm.log_sum;
 }
 
-// line(x, y, n) along the middle axis of (outer, n, inner). Lines that are not contiguous, or not in the type of
-// computation, go through a buffer, 16 neighbours together so that whole cache lines are read.
-template <class Line> void each_line(const Tensor& x, Tensor& y, Line&& line) {
-  const int64_t n = x.dim(1), inner = x.dim(2), side = std::min<int64_t>(inner, 16), groups = side ? (inner + side - 1) / side : 0;
+// The same for m columns of n rows, side by side: x and y have rows `step` apart and may be one.
+constexpr int64_t width = 128;
+void exp_of(float* x, int64_t n) { simd().exp(x, x, n); }
+void exp_of(double* x, int64_t n) { for (int64_t i = 0; i < n; i++) x[i] = std::exp(x[i]); }
+template <class C> void columns(const C* x, C* y, int64_t n, int64_t m, int64_t step, bool logarithm) {
+  C top[width], row[width], last[width];
+  double sum[width] = {};
+  std::fill_n(top, m, C(-INFINITY));
+  for (int64_t r = 0; r < n; r++)
+    for (int64_t k = 0; k < m; k++) top[k] = x[r * step + k] > top[k] ? x[r * step + k] : top[k];
+  for (int64_t k = 0; k < m; k++) top[k] = top[k] == -INFINITY ? C(0) : top[k];
+  for (int64_t r = 0; r < n; r++) {
+    C* e = logarithm ? row : y + r * step;
+    for (int64_t k = 0; k < m; k++) e[k] = x[r * step + k] - top[k];
+    exp_of(e, m);
+    for (int64_t k = 0; k < m; k++) sum[k] += double(e[k]);
+  }
+  for (int64_t k = 0; k < m; k++) last[k] = sum[k] == 0 ? C(0) : C(logarithm ? std::log(sum[k]) : 1 / sum[k]);
+  for (int64_t r = 0; r < n; r++)
+    if (logarithm) for (int64_t k = 0; k < m; k++) y[r * step + k] = (x[r * step + k] - top[k]) - last[k];
+    else for (int64_t k = 0; k < m; k++) y[r * step + k] *= last[k];
+}
+
+// Along the middle axis of (outer, n, inner): lines when inner is 1, else columns. Narrow types go through a buffer.
+void along(const Tensor& x, Tensor& y, bool logarithm) {
+  const int64_t n = x.dim(1), inner = x.dim(2), side = std::min(inner, width), blocks = side ? (inner + side - 1) / side : 0;
   if (x.size() == 0) return;
   each_float(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using C = compute_t<T>;
-    const T* px = x.data<T>();
-    T* py = y.data<T>();
-    parallel_for(x.dim(0) * groups, std::max<int64_t>(1, grain / (4 * n * side)), [&](int64_t begin, int64_t end) {
-      if constexpr (std::is_same_v<T, C>)
-        if (inner == 1) {
-          for (int64_t r = begin; r < end; r++) line(px + r * n, py + r * n, n);
-          return;
+    const auto run = [=](const C* x, C* y, int64_t m, int64_t step) {
+      if (inner > 1) columns(x, y, n, m, step, logarithm);
+      else if (logarithm) log_softmax_line(x, y, n);
+      else softmax_line(x, y, n);
+    };
+    parallel_for(x.dim(0) * blocks, std::max<int64_t>(1, grain / (4 * n * side)), [&](int64_t begin, int64_t end) {
+      std::vector<C> buffer(std::is_same_v<T, C> ? 0 : size_t(n * side));
+      for (int64_t b = begin; b < end; b++) {
+        const int64_t first = b % blocks * side, m = std::min(side, inner - first), at = b / blocks * n * inner + first;
+        const T* px = x.data<T>() + at;
+        T* py = y.data<T>() + at;
+        if constexpr (std::is_same_v<T, C>) run(px, py, m, inner);
+        else {
+          C* p = buffer.data();
+          for (int64_t r = 0; r < n; r++)
+            for (int64_t k = 0; k < m; k++) p[r * m + k] = C(px[r * inner + k]);
+          run(p, p, m, m);
+          for (int64_t r = 0; r < n; r++)
+            for (int64_t k = 0; k < m; k++) py[r * inner + k] = T(p[r * m + k]);
         }
-      std::vector<C> buffer(size_t(n * side));
-      for (int64_t g = begin; g < end; g++) {
-        const int64_t first = g % groups * side, m = std::min(side, inner - first), at = g / groups * n * inner + first;
-        C* b = buffer.data();
-        for (int64_t i = 0; i < n; i++)
-          for (int64_t k = 0; k < m; k++) b[k * n + i] = C(px[at + i * inner + k]);
-        for (int64_t k = 0; k < m; k++) line(b + k * n, b + k * n, n);
-        for (int64_t i = 0; i < n; i++)
-          for (int64_t k = 0; k < m; k++) py[at + i * inner + k] = T(b[k * n + i]);
       }
     });
   });
 }
-void softmax(const Tensor& x, Tensor& y) {
-  each_line(x, y, [](const auto* x, auto* y, int64_t n) { softmax_line(x, y, n); });
-}
-void log_softmax(const Tensor& x, Tensor& y) {
-  each_line(x, y, [](const auto* x, auto* y, int64_t n) { log_softmax_line(x, y, n); });
-}
+void softmax(const Tensor& x, Tensor& y) { along(x, y, false); }
+void log_softmax(const Tensor& x, Tensor& y) { along(x, y, true); }
 
 // ---- cross entropy of z (rows, K) and a class a row
 void check_classes(const Tensor& classes, int64_t K, const int64_t* ignored) {

@@ -10,10 +10,11 @@ from ._core import Tensor
 
 # Each is the function of that name with the tensor as its first argument.
 NAMES = """
-    abs all any argmax argmin argsort astype clip contiguous copy cos count_nonzero cumprod cumsum diagonal exp
-    expand_dims flatten flip floor log log_softmax logsumexp matmul max mean min moveaxis norm prod reciprocal relu repeat
-    roll round sigmoid sign sin softmax sort split sqrt square squeeze std sum swapaxes take take_along_axis tanh tile
-    topk trace tril triu unfold unstack var
+    abs all any argmax argmin argsort astype ceil clip contiguous copy cos count_nonzero cumprod cumsum
+    diagonal exp expand_dims expm1 flatten flip floor isfinite isinf isnan log log1p log_softmax logsumexp
+    matmul max maximum mean min minimum moveaxis norm pow prod reciprocal relu repeat roll round rsqrt
+    sigmoid sign sin softmax sort split sqrt square squeeze std sum swapaxes take take_along_axis tanh tile
+    topk trace tril triu trunc unfold unstack var
 """.split()
 
 

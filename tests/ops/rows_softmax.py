@@ -21,6 +21,7 @@ CASES = {
     "softmax_one": (cr.softmax, lambda x: softmax(x, axis=-1), [normal(4, 1)]),
     "softmax_wide": (cr.softmax, lambda x: softmax(x, axis=-1), [normal(2, 131)]),
     "softmax_first_axis": (lambda x: cr.softmax(x, axis=0), lambda x: softmax(x, axis=0), [normal(5, 3)]),
+    "softmax_columns": (lambda x: cr.softmax(x, axis=0), lambda x: softmax(x, axis=0), [normal(3, 150)]),
     "softmax_middle": (lambda x: cr.softmax(x, axis=1), lambda x: softmax(x, axis=1), [normal(2, 4, 19)]),
     "log_softmax": (cr.log_softmax, lambda x: log_softmax(x, axis=-1), [normal(3, 5)]),
     "log_softmax_one": (cr.log_softmax, lambda x: log_softmax(x, axis=-1), [normal(4, 1)]),
@@ -41,6 +42,7 @@ CASES = {
 MASKED = np.array([[0.5, -np.inf, 1.0], [-np.inf] * 3])
 HUGE = np.array([[1e4, 1e4, -1e4], [-1e38, 1e38, 0.0]])
 CORNERS = {
+    "softmax_columns_masked": (lambda x: cr.softmax(x, axis=0), lambda x: np.stack([softmax(x[:, 0]), np.zeros(3)]).T, [MASKED.T]),
     "softmax_huge": (cr.softmax, lambda x: softmax(x, axis=-1), [HUGE]),
     "log_softmax_huge": (cr.log_softmax, lambda x: log_softmax(x, axis=-1), [HUGE]),
     "softmax_masked": (cr.softmax, lambda x: np.stack([softmax(x[0]), np.zeros(3)]), [MASKED]),
