@@ -118,13 +118,15 @@ def of_builtin(f) -> tuple[list[str], str]:
     arguments, result = re.fullmatch(r"\w+\((.*)\) -> (.*)", f.__doc__.splitlines()[0]).groups()
     arguments = re.sub(r" = (\([^)]*\)|\[[^]]*\]|[^,]+)", " = ...", plain(arguments))
     arguments = re.sub(r"\bTensor\b", "Operand", re.sub(r"\bDType\b", "DTypeLike", arguments))
-    return re.split(r", (?=\*?\w+(?::|$|,)|\*|/)", arguments) if arguments else [], plain(result)
+    result = "Any" if result == "object" else plain(result)      # one of several kinds: the caller knows which
+    return re.split(r", (?=\*?\w+(?::|$|,)|\*|/)", arguments) if arguments else [], result
 
 
 def plain(types: str) -> str:
     """The same spelling whatever the version of pybind11."""
     for number in ("Float", "Int"):
         types = types.replace(f"typing.Supports{number} | typing.SupportsIndex", number.lower())
+    types = types.replace("typing_extensions.CapsuleType", "object").replace("types.CapsuleType", "object")
     types = types.replace("collections.abc.", "").replace("chainrule._core.", "").replace("typing.", "")
     return re.sub(r"\bbool\b", "builtins.bool", re.sub(r"\bdict\b(?!\[)", "dict[str, Any]", types))
 

@@ -65,7 +65,8 @@ def nll(log_a: Tensor, y: Tensor, *, weights: Tensor | None = None, ignore_index
     if counted is not None:
         losses = cr.where(counted, losses, 0.0)
     counts = _counts("nll", log_a, y, counted, weights)
-    return _reduced(losses if weights is None else losses * counts, reduction, counts)
+    weighted = losses if weights is None or counts is None else losses * counts
+    return _reduced(weighted, reduction, counts)
 
 
 def binary_cross_entropy(a: Tensor, y: Tensor, *, weights: Tensor | None = None,

@@ -125,7 +125,8 @@ def randint(low: int, high: int | None = None, shape: Any = (), *, rng: Rng, dev
     """Integers with equal probability from low ... high-1, or from 0 ... low-1; int64."""
     low, high = (0, low) if high is None else (low, high)
     if not -2**63 <= low < high <= 2**63 or high - low >= 2**63:
-        raise ValueError(f"randint: needs low < high, less than 2**63 apart and in 64 bits, got {low} and {high}")
+        raise ValueError("randint: needs low < high, less than 2**63 apart and in 64 bits, "
+                         f"got {low} and {high}")
     shape = _shape("randint", shape)
     draw = _core._integers(shape, high - low, *_stream("randint", rng)._advance(math.prod(shape)), device)
     return draw + low

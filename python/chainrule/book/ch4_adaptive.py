@@ -202,7 +202,8 @@ def graph_of_the_example() -> Result:
 @book("4.4-mode-cost")
 def cost_of_modes() -> Result:
     """A gradient takes d forward walks or one backward walk.   Book: §4.4"""
-    rows, sizes, counts = [], (2, 8, 32), {"forward": [], "backward": []}
+    rows, sizes = [], (2, 8, 32)
+    counts: dict[str, list[int]] = {"forward": [], "backward": []}
     for d in sizes:
         calls = {"forward": 0, "backward": 0}
 

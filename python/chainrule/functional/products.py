@@ -7,6 +7,7 @@ from math import prod
 import chainrule as cr
 
 from .._core import Tensor
+from .views import moveaxis
 
 
 def outer(a: Tensor, b: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ def vecdot(a: Tensor, b: Tensor, axis: int = -1) -> Tensor:
         raise cr.ShapeError(f"vecdot: needs at least one axis each, got shapes {a.shape} and {b.shape}")
     if axis >= 0 and a.ndim != b.ndim:
         raise ValueError(f"vecdot: axis {axis} must be negative for {a.ndim} and {b.ndim} axes")
-    a, b = cr.moveaxis(a, axis, -1), cr.moveaxis(b, axis, -1)
+    a, b = moveaxis(a, axis, -1), moveaxis(b, axis, -1)
     if a.shape[-1] != b.shape[-1]:
         raise cr.ShapeError(f"vecdot: sizes {a.shape[-1]} and {b.shape[-1]} along axis {axis} "
                             "need to be equal")

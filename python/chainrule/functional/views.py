@@ -23,7 +23,8 @@ def flatten(x: Tensor, start_axis: int = 0, end_axis: int = -1) -> Tensor:
         return _core.reshape(x, (1,))
     start, end = _axis("flatten", start_axis, x.ndim), _axis("flatten", end_axis, x.ndim)
     if start > end:
-        raise ValueError(f"flatten: start_axis {start_axis} lies behind end_axis {end_axis} for {x.ndim} axes")
+        raise ValueError(f"flatten: start_axis {start_axis} lies behind end_axis {end_axis} "
+                         f"for {x.ndim} axes")
     joined = int(np.prod(x.shape[start:end + 1], dtype=np.int64))
     return _core.reshape(x, (*x.shape[:start], joined, *x.shape[end + 1:]))
 
@@ -45,7 +46,8 @@ def moveaxis(x: Tensor, source: int | Sequence[int], destination: int | Sequence
     here = [_axis("moveaxis", a, x.ndim) for a in _several(source)]
     there = [_axis("moveaxis", a, x.ndim) for a in _several(destination)]
     if len(here) != len(there) or len(set(here)) != len(here) or len(set(there)) != len(there):
-        raise ValueError(f"moveaxis: source {source} and destination {destination} need as many distinct axes")
+        raise ValueError(f"moveaxis: source {source} and destination {destination} "
+                         "need as many distinct axes")
     order = [a for a in range(x.ndim) if a not in here]
     for place, axis in sorted(zip(there, here, strict=True)):
         order.insert(place, axis)
@@ -104,7 +106,7 @@ def split(x: Tensor, indices_or_sections: int | Sequence[int], axis: int = 0) ->
 
 
 def roll(x: Tensor, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
-    """y[i] = x[i - shift], what leaves at one end enters at the other; of the flattened x when axis is None."""
+    """y[i] = x[i - shift]: what leaves at one end enters at the other; x flattened when axis is None."""
     if axis is None:
         return _core.reshape(roll(flatten(x), shift, 0), x.shape)
     shifts, axes = _several(shift), [_axis("roll", a, x.ndim) for a in _several(axis)]
@@ -177,9 +179,9 @@ PLACES["replicate"], PLACES["circular"] = PLACES["edge"], PLACES["wrap"]
 def pad(x: Tensor, widths: int | Sequence, mode: str = "constant", value: float = 0.0) -> Tensor:
     """x with more elements before and after it along each axis.
 
-    `widths` is one number for all sides, one (before, after) for all axes, or a pair an axis. Modes: 'constant'
-    takes `value`, 'reflect' mirrors without repeating the edge, 'edge' (or 'replicate') repeats the edge, 'wrap' (or
-    'circular') goes round.
+    `widths` is one number for all sides, one (before, after) for all axes, or a pair an axis. Modes:
+    'constant' takes `value`, 'reflect' mirrors without repeating the edge, 'edge' (or 'replicate') repeats
+    the edge, 'wrap' (or 'circular') goes round.
 
     Errors  ShapeError when a mode other than 'constant' has to widen an empty axis
     """
@@ -204,7 +206,8 @@ def _widths(x: Tensor, widths: Any) -> tuple[list[int], list[int]]:
     try:
         pairs = np.broadcast_to(given, (x.ndim, 2))
     except ValueError:
-        raise cr.ShapeError(f"pad: widths {widths} need a pair (before, after) for each of {x.ndim} axes") from None
+        raise cr.ShapeError(f"pad: widths {widths} need a pair (before, after) "
+                            f"for each of {x.ndim} axes") from None
     if given.size and (given.dtype.kind not in "iu" or (given < 0).any()):
         raise ValueError(f"pad: widths must be integers of at least 0, got {widths}; cut with a slice")
     return [int(b) for b, _ in pairs], [int(a) for _, a in pairs]
@@ -229,7 +232,8 @@ def diag(x: Tensor, k: int = 0) -> Tensor:
         return _core.embed_diagonal(x, size, size, k)
     if x.ndim == 2:
         return _core.diagonal(x, k)
-    raise cr.ShapeError(f"diag: x needs one or two axes, got {x.shape}; for batches see diagonal and embed_diagonal")
+    raise cr.ShapeError(f"diag: x needs one or two axes, got {x.shape}; "
+                        "for batches see diagonal and embed_diagonal")
 
 
 def trace(x: Tensor, offset: int = 0) -> Tensor:
