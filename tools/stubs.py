@@ -118,7 +118,7 @@ def of_builtin(f) -> tuple[list[str], str]:
     arguments, result = re.fullmatch(r"\w+\((.*)\) -> (.*)", f.__doc__.splitlines()[0]).groups()
     arguments = re.sub(r" = (\([^)]*\)|\[[^]]*\]|[^,]+)", " = ...", plain(arguments))
     arguments = re.sub(r"\bTensor\b", "Operand", re.sub(r"\bDType\b", "DTypeLike", arguments))
-    result = "Any" if result == "object" else plain(result)      # one of several kinds: the caller knows which
+    result = "Any" if result == "object" else plain(result)     # of several kinds
     return re.split(r", (?=\*?\w+(?::|$|,)|\*|/)", arguments) if arguments else [], result
 
 
