@@ -83,6 +83,7 @@ def test_indexing_gives_samples_and_subsets():
     assert len(data) == 6 and order(data[1:3].batches(9)) == [1, 2]
     assert order(data[[4, 0]].batches(9)) == [4, 0]
     assert order(data[np.arange(6) > 3].batches(9)) == [4, 5]
+    assert order(data[cr.tensor([5, -6])].batches(9)) == [5, 0]
     assert [y.item() for _, y in data] == list(range(6))
     with pytest.raises(IndexError, match="Dataset: index 6 is out of range for 6 samples"):
         data[6]
@@ -104,12 +105,16 @@ def test_data_without_labels_gives_bare_batches():
 
 
 def test_empty_data_has_no_batches():
-    assert list(numbers(0).batches(3)) == [] and list(numbers(0).batches(3, rng=cr.Rng(0))) == []
+    for options in ({}, {"rng": cr.Rng(0)}, {"rng": cr.Rng(0), "replace": True}, {"prefetch": 2}):
+        assert list(numbers(0).batches(3, **options)) == []
 
 
 @pytest.mark.parametrize("make, message", [
     (lambda: cr.data.Dataset(np.ones((3, 2)), np.ones(2)), "Dataset: 3 rows of x and 2 of y; needs as many"),
     (lambda: numbers(3).batches(0), "batches: size must be a positive integer, got 0"),
+    (lambda: numbers(3).batches(2, prefetch=-1), "batches: prefetch must be an integer of at .* 0, got -1"),
+    (lambda: numbers(3).batches(2, start=0.5), "batches: start must be an integer of at least 0, got 0.5"),
+    (lambda: numbers(3)[[0.5]], "Dataset: index must be integers or a mask, got float64"),
     (lambda: numbers(3).split(1.5), r"split: fraction must lie in \[0, 1\], got 1.5"),
     (lambda: numbers(3).batches(2, replace=True), "batches: drawing with replacement needs rng="),
 ])

@@ -89,6 +89,20 @@ def test_pictures_without_their_labels_are_refused(little_mnist):
         cr.data.mnist()
 
 
+def test_labels_that_are_no_digits_are_refused(little_mnist):
+    path = little_mnist / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(idx(np.array([0, 200, 1], np.uint8))))
+    with pytest.raises(ValueError, match="mnist: t10k has the label 200, needs 0 to 9"):
+        cr.data.mnist()
+
+
+def test_a_channel_of_one_colour_stays_finite(little_mnist):
+    for half, n in (("train", 5), ("t10k", 3)):
+        black = gzip.compress(idx(np.zeros((n, 28, 28), np.uint8)))
+        (little_mnist / f"{half}-images-idx3-ubyte.gz").write_bytes(black)
+    assert np.all(np.asarray(cr.data.mnist(standardize=True)[1].x) == 0)
+
+
 def records(n):
     draw = np.random.default_rng(1)
     table = draw.integers(0, 256, (n, 3073), np.uint8)
@@ -215,6 +229,29 @@ def test_a_damaged_graph_is_named(folder):
         cr.data.cora()
 
 
+@pytest.mark.parametrize("change, message", [
+    ({}, None),
+    ({"edge_index": np.array([[0, 1], [1, 3]])}, "with nodes that are not there"),
+    ({"edge_index": np.array([[0, 1], [1, -1]])}, "with nodes that are not there"),
+    ({"test_idx": np.array([7])}, "with nodes that are not there"),
+    ({"y": np.array([0, 1])}, r"3 nodes, classes \(2,\)"),
+    ({"x_indices": np.array([0, -1, 1])}, "cut off, damaged or not cora: column -1 is negative"),
+    ({"x_indptr": np.array([0, 9, 2, 3])}, "cut off, damaged or not cora"),
+])
+def test_a_graph_that_contradicts_itself_is_refused(folder, change, message):
+    (folder / "cora").mkdir(parents=True)
+    good = {"x_indptr": np.array([0, 1, 2, 3]), "x_indices": np.array([0, 1, 1]), "num_features": 2,
+            "y": np.array([0, 1, 0]), "edge_index": np.array([[0, 1], [1, 0]]), "train_idx": np.array([0]),
+            "val_idx": np.array([1]), "test_idx": np.array([2])}
+    np.savez(folder / "cora" / "cora.npz", **{**good, **change})
+    if message is None:
+        assert cr.data.cora().x.tolist() == [[1, 0], [0, 1], [0, 1]]
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        cr.data.cora()
+    assert "cora.npz" in str(error.value) and "\n" not in str(error.value)
+
+
 def test_text_windows_are_followed_by_what_comes_next(tmp_path):
     (tmp_path / "a.txt").write_text("abcabcab", encoding="utf-8")
     text = cr.data.text(tmp_path / "a.txt")
@@ -232,6 +269,21 @@ def test_text_that_is_not_utf8_is_named(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"ab\xff\xfe")
     with pytest.raises(ValueError, match="a.txt: not UTF-8 text: invalid start byte at byte 2"):
         cr.data.text(tmp_path / "a.txt")
+
+
+def test_names_that_are_no_text_are_named(folder):
+    (folder / "names").mkdir(parents=True)
+    (folder / "names" / "names.txt").write_bytes(b"ada\xff")
+    with pytest.raises(ValueError, match="names.txt: not UTF-8 text"):
+        cr.data.names()
+
+
+def test_the_cache_follows_the_users_settings(monkeypatch, tmp_path):
+    monkeypatch.delenv("CHAINRULE_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cr.data.files.cache() == tmp_path / "chainrule"
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "own"))
+    assert cr.data.files.cache() == tmp_path / "own"
 
 
 @pytest.mark.parametrize("load, sizes, p, counts", [

@@ -37,7 +37,7 @@ class Dataset:
                 raise IndexError(f"Dataset: index {index} is out of range for {len(self)} samples")
             return self.x[int(index)] if self.y is None else (self.x[int(index)], self.y[int(index)])
         if not isinstance(index, slice):
-            index = np.asarray(index)
+            index = np.asarray(index.to("cpu") if isinstance(index, cr.Tensor) else index)
             if index.dtype != bool and index.dtype.kind not in "iu":
                 raise cr.DTypeError(f"Dataset: index must be integers or a mask, got {index.dtype}")
         return self.like(*(None if t is None else rows(t, index) for t in (self.x, self.y)))
@@ -80,6 +80,9 @@ class Batches:
     def __init__(self, data, size, rng, drop_last, replace, prefetch, start):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"batches: size must be a positive integer, got {size!r}")
+        for name, count in (("prefetch", prefetch), ("start", start)):
+            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+                raise ValueError(f"batches: {name} must be an integer of at least 0, got {count!r}")
         if replace and rng is None:
             raise ValueError("batches: drawing with replacement needs rng=")
         self.data, self.size, self.rng, self.start = data, int(size), rng, start
@@ -91,7 +94,7 @@ class Batches:
 
     def __iter__(self):
         n = len(self.data)                                       # the order is drawn at the call
-        if self.replace:
+        if self.replace and n:
             order = np.asarray(cr.randint(0, n, (n,), rng=self.rng))
         else:
             order = None if self.rng is None else shuffled(n, self.rng)

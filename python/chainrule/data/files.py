@@ -1,10 +1,13 @@
 """Where the files of a data set are: given by the user, cached, or downloaded from the official address."""
 import os
+import sys
 from pathlib import Path
 
 
 def cache():
-    return Path(os.environ.get("CHAINRULE_CACHE") or Path.home() / ".cache" / "chainrule")
+    """The user's own: CHAINRULE_CACHE, else `chainrule` in XDG_CACHE_HOME, else in ~/.cache."""
+    given = os.environ.get("CHAINRULE_CACHE")
+    return Path(given or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule")
 
 
 def folders(name):
@@ -44,6 +47,7 @@ def download(url, folder, file, sha256):
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
+    print(f"downloading {url} to {folder}", file=sys.stderr)     # it may take minutes
     return Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=file, path=folder))
 
 

@@ -52,14 +52,18 @@ def load(name):
         graph = Graph(x, *integers)
     except (BadZipFile, KeyError, ValueError, IndexError, EOFError, OSError) as error:
         raise ValueError(f"{path}: cut off, damaged or not {name}: {files.one_line(error)}") from None
-    if len(graph.y) != len(x) or graph.edges.shape[0] != 2 or graph.edges.max(initial=0) >= len(x):
-        raise ValueError(f"{path}: not the graph {name}: {len(x)} nodes, {len(graph.y)} classes, "
-                         f"edges {graph.edges.shape}")
+    nodes = [graph.edges, graph.train, graph.validation, graph.test]
+    outside = any(part.min(initial=0) < 0 or part.max(initial=0) >= len(x) for part in nodes)
+    if graph.y.shape != (len(x),) or graph.edges.ndim != 2 or len(graph.edges) != 2 or outside:
+        raise ValueError(f"{path}: not the graph {name}: {len(x)} nodes, classes {graph.y.shape}, edges "
+                         f"{graph.edges.shape}{', with nodes that are not there' if outside else ''}")
     return graph
 
 
 def dense(starts, columns, width):
     """Row i has ones at columns[starts[i]:starts[i + 1]]."""
+    if columns.min(initial=0) < 0:
+        raise ValueError(f"column {columns.min()} is negative")
     x = np.zeros((len(starts) - 1, width), np.float32)
     x[np.repeat(np.arange(len(x)), np.diff(starts)), columns] = 1
     return x

@@ -59,6 +59,7 @@ def pictures(halves, classes, standardize, flat):
     if standardize:
         mean = x.mean((0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
         std = x.std((0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
+        std[std == 0] = 1                                        # a channel of one colour
         x, x_test = (x - mean) / std, (x_test - mean) / std
     if flat:
         x, x_test = (a.reshape(len(a), math.prod(a.shape[1:])) for a in (x, x_test))
@@ -77,6 +78,8 @@ def idx_set(name, url, sums):
         if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):
             raise ValueError(f"{name}: {half} has pictures {pixels.shape} and labels {labels.shape}; "
                              "needs (N, rows, columns) and (N,)")
+        if labels.max(initial=0) > 9:
+            raise ValueError(f"{name}: {half} has the label {labels.max()}, needs 0 to 9")
         yield pixels[:, None], labels.astype(np.int64)
 
 

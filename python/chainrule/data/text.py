@@ -59,8 +59,12 @@ class Text:
 
 def text(path):
     """The Text of a UTF-8 file."""
+    return Text(decoded(path))
+
+
+def decoded(path):
     try:
-        return Text(Path(path).read_text(encoding="utf-8"))
+        return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
 
@@ -74,4 +78,4 @@ def tinyshakespeare():
 def names():
     """32,033 given names in lower case, a list of strings."""
     url = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
-    return files.find("names", "names.txt", url, NAMES).read_text(encoding="ascii").split()
+    return decoded(files.find("names", "names.txt", url, NAMES)).split()
