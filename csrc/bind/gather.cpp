@@ -16,9 +16,9 @@ py::tuple topk_pair(const Tensor& x, int64_t k, int64_t axis, bool largest) {
 // Every sort here is stable: the argument is the standard's, and nothing is gained by false.
 Tensor argsort_stable(const Tensor& x, int64_t axis, bool descending, bool) { return argsort(x, axis, descending); }
 Tensor sort_stable(const Tensor& x, int64_t axis, bool descending, bool) { return sort(x, axis, descending); }
-Tensor search(const Tensor& sorted, const Tensor& values, const std::string& side) {
+Tensor search(const Tensor& x, const Tensor& values, const std::string& side, const std::optional<Tensor>& sorter) {
   require<ValueError>(side == "left" || side == "right", "searchsorted", "side must be 'left' or 'right', got '", side, "'");
-  return searchsorted(sorted, values, side == "right");
+  return searchsorted(sorter ? take_along_axis(x, *sorter, -1) : x, values, side == "right");
 }
 
 }  // namespace
@@ -52,7 +52,10 @@ Equal elements keep their order, -0 equals 0, and NaN comes last in either direc
 Among equal elements the earlier comes first; NaN comes last.
 Errors  ValueError unless 0 <= k <= x.shape[axis])");
   m.def("searchsorted", search, py::arg("sorted"), py::arg("values"), py::arg("side") = "left",
+        py::arg("sorter") = py::none(),
         R"(Where each value would be put so that `sorted` stays ascending: before its equals, or after (side="right").
+
+`sorter`, from argsort, puts `sorted` in order first.
 
 Shapes  sorted (n,), values (...) -> (...), int64; or sorted (..., n), values (..., m) -> (..., m), row by row)");
   m.def("segment_max", segment_max, data, segment_ids, num_segments, py::arg("empty") = 0.0,

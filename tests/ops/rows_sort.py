@@ -65,6 +65,8 @@ CORNERS = {
                                 [np.array([-np.inf, 0, 0, 1, 1, 5, np.nan]), np.array([0, 1, 5.5, np.nan, -np.inf, np.inf, -9])])
        for side in ("left", "right")},
     "searchsorted_integers": (cr.searchsorted, np.searchsorted, [np.array([1, 3, 3, 7]), integers(0, 9, 4, 5)]),
+    "searchsorted_sorter": (lambda s, v: cr.searchsorted(s, v, sorter=cr.argsort(s)), lambda s, v: np.searchsorted(np.sort(s), v),
+                            [spaced(7), normal(5)]),
     "searchsorted_nothing": (cr.searchsorted, np.searchsorted, [normal(0), normal(3)]),
     "searchsorted_for_nothing": (cr.searchsorted, np.searchsorted, [normal(3), normal(0)]),
 }
