@@ -108,6 +108,15 @@ def test_early_stopping_goes_on_and_returns_the_same_best_model(tmp_path):
     assert resumed.loss == history.loss and same(state(best), state(again))
 
 
+@pytest.mark.book("4.2-performance-proxy")
+def test_the_history_has_the_loss_that_is_minimised_and_the_measures_that_matter():
+    _, history = fit(3)
+    assert len(history.loss) == 3 * history.steps[0] and len(history.epochs) == 3
+    for row in history.epochs:
+        assert {"train_loss", "test_loss", "test_accuracy"} <= set(row) and 0 <= row["test_accuracy"] <= 1
+
+
+@pytest.mark.book("4.2-early-stopping")
 def test_patience_returns_the_parameters_of_the_best_epoch():
     """A scripted measure: best at epoch 3, so with patience 2 the run ends after epoch 5.   Book: Fig. 4.4"""
     values = iter([5.0, 4.0, 1.0, 2.0, 3.0, 0.0])

@@ -78,13 +78,16 @@ class Pool {
   }
   void run(Job& job) {
     job_ = &job;
-    busy_.store(int(workers_.size()), std::memory_order_relaxed);
+    gate_.store(0, std::memory_order_release);
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     inside = true;
     job.work();
     inside = false;
-    for (int left; (left = busy_.load(std::memory_order_acquire)) != 0;) wait_while(busy_, left);
+    // Only those who came are waited for: on a busy machine a worker may wake long after the work is done.
+    for (int left = gate_.fetch_add(closed, std::memory_order_acq_rel) + closed; left != closed;
+         left = gate_.load(std::memory_order_acquire))
+      wait_while(gate_, left);
   }
   bool alone() const { return workers_.empty(); }
 
@@ -99,13 +102,17 @@ class Pool {
       wait_while(round_, seen);
       seen = round_.load(std::memory_order_acquire);
       if (stop_) return;
+      int there = gate_.load(std::memory_order_relaxed);
+      while (there >= 0 && !gate_.compare_exchange_weak(there, there + 1, std::memory_order_acq_rel)) {}
+      if (there < 0) continue;                 // too late for this region
       job_->work();
-      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+      if (gate_.fetch_sub(1, std::memory_order_acq_rel) - 1 == closed) gate_.notify_one();
     }
   }
+  static constexpr int closed = -(1 << 30);    // added to the number of workers in the region when nobody may join
   std::vector<std::thread> workers_;
   std::atomic<unsigned> round_{0};
-  std::atomic<int> busy_{0};
+  std::atomic<int> gate_{closed};
   std::atomic<bool> stop_{false};
   Job* job_ = nullptr;
 };

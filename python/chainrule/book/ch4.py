@@ -347,3 +347,49 @@ def two_parameter_net() -> Result:
         near("squared: least second difference in w₂", -0.0289, second["squared"], 0.003),
     ]
     return Result(rows, {"Two losses of f(x) = σ(w₂ σ(w₁ x)) on six points": figure})
+
+
+@book("4.2-fig4.4", slow=True)
+def early_stopping(full: bool = False) -> Result:
+    """The training loss falls on after the validation error was at its best.   Book: §4.2, Fig. 4.4
+
+    A net 784-400-200-100-50-10 on 1,000 digits, validated on 500, batches of 10. With `full` 200 epochs of
+    ADAM with α = 10⁻⁵ as in the book; else 30 with α = 10⁻⁴.
+    """
+    mnist, _ = cr.data.mnist()
+    images = mnist.x[:1500].reshape((1500, 784))
+    train = cr.data.Dataset(images[:1000], mnist.y[:1000])
+    valid = cr.data.Dataset(images[1000:], mnist.y[1000:1500])
+    rng = cr.Rng(0)
+    model = cr.nn.MLP(784, 400, 200, 100, 50, 10, rng=rng)
+    adam = cr.optim.Adam(model, alpha=1e-5 if full else 1e-4)
+    history = cr.train.fit(
+        model,
+        train,
+        test=valid,
+        optimizer=adam,
+        epochs=200 if full else 30,
+        batch_size=10,
+        rng=rng,
+        progress=False,
+    )
+    loss, error = history.column("train_loss"), 1 - np.array(history.column("test_accuracy"))
+    best = int(error.argmin())
+    figure, axis = panels(width=5.5)
+    epochs = np.arange(1, len(loss) + 1)
+    axis.plot(epochs, loss, label="training loss, nats")
+    axis.plot(epochs, error, label="validation error")
+    axis.axvline(best + 1, color="0.5", linestyle="--", label=f"best epoch, {best + 1}")
+    axis.set(xlabel="epoch", ylabel="loss, share of errors", ylim=(0, 2.4))
+    axis.legend()
+    count = sum(p.size for p in model.state_dict().values())
+    return Result(
+        [
+            near("parameters", 419_860, count, 0),
+            at_most("best validation error", 0.13, error[best]),
+            fact("the best epoch is neither the first nor the last", 0 < best < len(loss) - 1),
+            fact("the training loss falls on after it", loss[-1] < loss[best]),
+            shown("best epoch", best + 1, 76),
+        ],
+        {"A run with 200 epochs in the book": figure},
+    )

@@ -234,6 +234,95 @@ def cost_of_modes() -> Result:
 
 
 # ---- §4.5
+Expression = float | str | tuple
+
+
+def derivative(e: Expression, x: str) -> Expression:
+    """∂e/∂x of an expression: a number, a name, ("+", a, b), ("*", a, b), or (function, a)."""
+    if not isinstance(e, tuple):
+        return 1.0 if e == x else 0.0
+    op, a = e[0], e[1]
+    if op == "+":
+        return ("+", derivative(a, x), derivative(e[2], x))
+    if op == "*":
+        return ("+", ("*", derivative(a, x), e[2]), ("*", a, derivative(e[2], x)))
+    outer = {
+        "exp": e,
+        "sin": ("cos", a),
+        "cos": ("*", -1.0, ("sin", a)),
+        "log": ("power", a, -1.0),
+        "sigmoid": ("*", e, ("+", 1.0, ("*", -1.0, e))),
+    }
+    return ("*", outer[op], derivative(a, x))
+
+
+def evaluated(e: Expression, at: dict[str, float]) -> float:
+    if not isinstance(e, tuple):
+        return at[e] if isinstance(e, str) else e
+    parts = [evaluated(p, at) for p in e[1:]]
+    two = {"+": lambda a, b: a + b, "*": lambda a, b: a * b, "power": lambda a, b: a**b}
+    return (
+        two[e[0]](*parts) if e[0] in two else getattr(cr, e[0])(cr.tensor(parts[0], dtype=cr.float64)).item()
+    )
+
+
+def size(e: Expression) -> int:
+    """Nodes of the expression, written out."""
+    return 1 + sum(size(p) for p in e[1:]) if isinstance(e, tuple) else 1
+
+
+@book("4.4-symbolic-diff")
+def expression_swell() -> Result:
+    """Derivatives as expressions swell; recorded graphs grow by a node a step.   Book: §4.4"""
+    product, total = ("*", "t1", "t2"), ("+", "t2", "t3")
+    C = ("+", ("+", ("sin", product), ("exp", total)), ("*", -2.0, "t3"))
+    at = {"t1": math.pi / 6, "t2": 2.0, "t3": 5.0}
+    gradient = [evaluated(derivative(C, x), at) for x in at]
+    ks, symbols, nodes = (1, 2, 5, 10, 20, 50, 100, 200), [], []
+    for k in ks:
+        expression: Expression = "x"
+        for _ in range(k):
+            expression = ("sigmoid", expression)
+        symbols.append(size(derivative(expression, "x")))
+
+        def nested(x, k=k):
+            for _ in range(k):
+                x = cr.sigmoid(x)
+            return x
+
+        steps = cr.explain(nested, cr.tensor(0.3, dtype=cr.float64), show=False).steps
+        nodes.append(sum(s.op != "input" for s in steps))
+    figure, axis = panels()
+    axis.loglog(ks, symbols, "o-", label="symbols of the derivative")
+    axis.loglog(ks, nodes, "s-", label="nodes recorded")
+    axis.set(xlabel="nested sigmoids k", ylabel="size")
+    axis.legend()
+    ten: Expression = ("sigmoid", "x")
+    for _ in range(9):
+        ten = ("sigmoid", ten)
+    slope = cr.grad(lambda x: nested(x, k=10))(cr.tensor(0.3, dtype=cr.float64)).item()
+    return Result(
+        [
+            near(
+                "gradient of (4.27) by expressions",
+                (1, 1096.8949578162576, 1094.6331584284585),
+                gradient,
+                1e-9,
+            ),
+            near(
+                "10-fold sigmoid: graph and expression",
+                slope,
+                evaluated(derivative(ten, "x"), {"x": 0.3}),
+                1e-15,
+            ),
+            near("order of growth from k = 100 to 200, nodes", 1, math.log2(nodes[-1] / nodes[-2]), 1e-9),
+            near("the same, symbols of the derivative", 2, math.log2(symbols[-1] / symbols[-2]), 0.1),
+            shown("symbols at k = 200", symbols[-1]),
+        ],
+        {"Expression swell": figure},
+    )
+
+
 @book("4.5-adadelta-units")
 def adadelta_units() -> Result:
     """Adadelta's path does not change with the units of the loss; gradient descent's does.   Book: §4.5"""
