@@ -45,7 +45,7 @@ template <class T> struct Max {
   static constexpr C start = std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity()
                                                                   : std::numeric_limits<C>::lowest();
   static constexpr C lane_start = start;
-  template <class V> static V join(V a, V v) { return (v > a) | (v != v) ? v : a; }
+  template <class V> static V join(V a, V v) { const V more = v > a ? v : a; return v != v ? v : more; }
   static C merge(C a, C b) { return join(a, b); }
 };
 template <class T> struct Min {
@@ -55,7 +55,7 @@ template <class T> struct Min {
   static constexpr C start = std::numeric_limits<C>::has_infinity ? std::numeric_limits<C>::infinity()
                                                                   : std::numeric_limits<C>::max();
   static constexpr C lane_start = start;
-  template <class V> static V join(V a, V v) { return (v < a) | (v != v) ? v : a; }
+  template <class V> static V join(V a, V v) { const V less = v < a ? v : a; return v != v ? v : less; }
   static C merge(C a, C b) { return join(a, b); }
 };
 
@@ -81,24 +81,43 @@ template <class R, class T> void join_lanes(typename R::Lane* lane, const T* p, 
   }
 }
 
+// All lanes into one total, by halves so that the steps overlap.
+template <class R> typename R::Total merge_lanes(const typename R::Lane* lane) {
+  using Lane = typename R::Lane;
+  using Total = typename R::Total;
+  if constexpr (std::is_same_v<Lane, Total> && sizeof(Lane) >= 4) {
+    constexpr int each = 16 / sizeof(Lane);
+    typedef Lane Vector __attribute__((vector_size(16)));
+    Vector v[lanes / each];
+    std::memcpy(v, lane, sizeof v);
+    for (int h = lanes / each / 2; h > 0; h /= 2)
+#pragma GCC unroll 4
+      for (int k = 0; k < h; k++) v[k] = R::join(v[k], v[k + h]);
+    Total total = v[0][0];
+    for (int k = 1; k < each; k++) total = R::merge(total, v[0][k]);
+    return total;
+  } else {
+    Total total[lanes];
+    for (int k = 0; k < lanes; k++) total[k] = Total(lane[k]);
+    for (int h = lanes / 2; h > 0; h /= 2)
+      for (int k = 0; k < h; k++) total[k] = R::merge(total[k], total[k + h]);
+    return total[0];
+  }
+}
+
 // One run of n elements into one total.
 template <class R, class T> typename R::Total fold_run(typename R::Total total, const T* p, int64_t n, int64_t step) {
   using C = compute_t<T>;
   using Lane = typename R::Lane;
   using Total = typename R::Total;
-  if (step == 1 && n >= lanes) {
-    Total four[4];                                           // independent of each other, so that they overlap
-    std::fill_n(four, 4, R::start);
-    while (n >= lanes) {
-      Lane lane[lanes];
-      std::fill_n(lane, lanes, R::lane_start);
-      const int64_t rounds = std::min(n / lanes, block);
-      join_lanes<R>(lane, p, rounds);
-      for (int64_t k = 0; k < lanes; k++) four[k % 4] = R::merge(four[k % 4], Total(lane[k]));
-      p += rounds * lanes;
-      n -= rounds * lanes;
-    }
-    total = R::merge(total, R::merge(R::merge(four[0], four[1]), R::merge(four[2], four[3])));
+  while (step == 1 && n >= lanes) {
+    Lane lane[lanes];
+    std::fill_n(lane, lanes, R::lane_start);
+    const int64_t rounds = std::min(n / lanes, block);
+    join_lanes<R>(lane, p, rounds);
+    total = R::merge(total, merge_lanes<R>(lane));
+    p += rounds * lanes;
+    n -= rounds * lanes;
   }
   for (int64_t i = 0; i < n; i += block) {
     Lane lane = R::lane_start;
@@ -267,40 +286,49 @@ template <template <class> class Kind> void reduce(const Tensor& x, Tensor& y) {
 }
 
 // The first position of the largest (smallest) element; a NaN counts as both.
+// One run: the block first, by lanes, then where in it.
+template <class R, class T> int64_t position_in_run(const T* p, int64_t n) {
+  using C = compute_t<T>;
+  constexpr int64_t run = 512;
+  C best = R::start;
+  int64_t k = 0;
+  for (int64_t b = 0; b < n && best == best; b += run) {
+    const C joined = R::join(best, C(fold_run<R>(R::start, p + b, std::min(run, n - b), 1)));
+    if (joined != best) k = b;
+    best = joined;
+  }
+  while (C(p[k]) != best && C(p[k]) == C(p[k])) k++;
+  return k;
+}
+// n rows of m <= width columns. Index is as wide as a float where it can be, so that both fit one vector.
+template <class R, class Index, class T> void positions_in_rows(const T* p, int64_t m, int64_t n, int64_t stride, int64_t* to) {
+  using C = compute_t<T>;
+  C best[width];
+  Index at[width];
+  for (int64_t k = 0; k < m; k++) { best[k] = C(p[k]); at[k] = 0; }
+  for (int64_t r = 1; r < n; r++)
+    for (int64_t k = 0; k < m; k++) {
+      const C joined = R::join(best[k], C(p[r * stride + k]));
+      at[k] = (joined != best[k]) & (best[k] == best[k]) ? Index(r) : at[k];
+      best[k] = joined;
+    }
+  for (int64_t k = 0; k < m; k++) to[k] = at[k];
+}
+
 template <template <class> class Kind> void arg_reduce(const Tensor& x, Tensor& y) {
   const int64_t outer = x.dim(0), n = x.dim(1), inner = x.dim(2);
   const int64_t chunks = (inner + width - 1) / width;
   each_type(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    using C = compute_t<T>;
     using R = Kind<T>;
     parallel_for(outer * chunks, std::max<int64_t>(1, grain / (n * std::min(inner, width))), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         const int64_t column = i % chunks * width, m = std::min(inner - column, width);
         const T* p = x.data<T>() + i / chunks * n * inner + column;
         int64_t* to = y.data<int64_t>() + i / chunks * inner + column;
-        if (inner == 1) {                                    // the block first, by lanes, then where in it
-          constexpr int64_t run = 512;
-          C best = R::start;
-          int64_t k = 0;
-          for (int64_t b = 0; b < n && best == best; b += run) {
-            const C joined = R::join(best, C(fold_run<R>(R::start, p + b, std::min(run, n - b), 1)));
-            if (joined != best) k = b;
-            best = joined;
-          }
-          while (C(p[k]) != best && C(p[k]) == C(p[k])) k++;
-          *to = k;
-          continue;
-        }
-        C best[width];
-        for (int64_t k = 0; k < m; k++) { best[k] = C(p[k]); to[k] = 0; }
-        for (int64_t r = 1; r < n; r++)
-          for (int64_t k = 0; k < m; k++) {
-            const C joined = R::join(best[k], C(p[r * inner + k]));
-            const bool moves = joined != best[k] && best[k] == best[k];
-            to[k] = moves ? r : to[k];
-            best[k] = joined;
-          }
+        if (inner == 1) *to = position_in_run<R>(p, n);
+        else if (n <= std::numeric_limits<int32_t>::max()) positions_in_rows<R, int32_t>(p, m, n, inner, to);
+        else positions_in_rows<R, int64_t>(p, m, n, inner, to);
       }
     });
   });
