@@ -13,8 +13,8 @@ struct Item {
 };
 
 bool is_array(py::handle o) {
-  Tensor t;
-  return PyList_Check(o.ptr()) || is_tensor(o.ptr()) || py::hasattr(o, "__array__");
+  if (PyUnicode_Check(o.ptr()) || PyBytes_Check(o.ptr())) return false;
+  return is_tensor(o.ptr()) || PySequence_Check(o.ptr()) || py::hasattr(o, "__array__");
 }
 Tensor index_tensor(py::handle o) {
   Tensor t;
@@ -28,6 +28,10 @@ Tensor index_tensor(py::handle o) {
   require<IndexError>(is_integer(t) || t.dtype() == DType::boolean, "index", "an index tensor must hold integers or booleans, got ",
                       t.dtype());
   return t.detached();
+}
+
+bool has_arrays(const std::vector<Item>& items) {
+  return std::any_of(items.begin(), items.end(), [](const Item& i) { return i.kind == Item::array; });
 }
 
 // One Item for each part of the key, masks turned into integer arrays, the ellipsis into whole axes.
@@ -52,13 +56,15 @@ std::vector<Item> parse(const Tensor& x, py::handle key) {
     else if (is_array(p)) {
       item.kind = Item::array;
       item.index = index_tensor(p);
+      require<IndexError>(item.index.dtype() != DType::boolean || item.index.ndim() > 0, "index",
+                          "a single bool is not an index; use None or a mask");
       if (item.index.dtype() == DType::boolean) item.axes = item.index.ndim();
       else if (item.index.ndim() == 0) {
         item.kind = Item::integer;
         item.start = *astype(contiguous(to_device(item.index, Device::cpu)), DType::int64).data<int64_t>();
       }
     } else if (PyBool_Check(p.ptr())) {
-      fail<IndexError>("index", "a single Python bool is not an index; use None or a mask");
+      fail<IndexError>("index", "a single bool is not an index; use None or a mask");
     } else if (PyIndex_Check(p.ptr())) {
       item.kind = Item::integer;
       const Py_ssize_t v = PyNumber_AsSsize_t(p.ptr(), PyExc_IndexError);
@@ -96,6 +102,13 @@ std::vector<Item> parse(const Tensor& x, py::handle key) {
     }
     axis += item.axes;
   }
+  // As in NumPy an int beside an array is an array too: it decides whether the index axes stand together.
+  if (has_arrays(items))
+    for (Item& i : items)
+      if (i.kind == Item::integer) {
+        i.kind = Item::array;
+        i.index = strong(weak_scalar(i.start));
+      }
   return items;
 }
 
@@ -140,56 +153,90 @@ std::vector<Item> expand_masks(const std::vector<Item>& items) {
   return out;
 }
 
-// The indexed axes are moved together, flattened to one, and taken from.
-Tensor advanced(const Tensor& x, const std::vector<Item>& items) {
-  Shape order, rest, shape_in, index_shape;
-  int first = -1, last = -1, arrays = 0;
+// Where the arrays stand among the axes, and the shape that they broadcast to.
+struct Arrays {
+  Shape at, rest, shape;                                   // axes with an array, axes without
+  bool together = true;                                    // else NumPy puts the index axes first
+};
+Arrays find_arrays(const std::vector<Item>& items) {
+  Arrays a;
   for (int i = 0; i < int(items.size()); i++) {
-    if (items[size_t(i)].kind != Item::array) continue;
-    if (first < 0) first = i;
-    last = i;
-    arrays++;
-    order.push_back(i);
-    index_shape = broadcast(index_shape, items[size_t(i)].index.shape(), "index");
+    const Item& item = items[size_t(i)];
+    (item.kind == Item::array ? a.at : a.rest).push_back(i);
+    if (item.kind == Item::array) a.shape = broadcast(a.shape, item.index.shape(), "index");
   }
-  const bool together = last - first + 1 == arrays;        // else NumPy puts the index axes first
-  for (int i = 0; i < int(items.size()); i++)
-    if (items[size_t(i)].kind != Item::array) rest.push_back(i);
-  Tensor flat_index;
-  int64_t n = 1;
-  for (int64_t a : order) {
-    const int64_t size = x.dim(int(a));
-    const Tensor raw = broadcast_to(to_device(astype(items[size_t(a)].index, DType::int64), x.device()), index_shape);
-    require<IndexError>(size > 0 || raw.size() == 0, "index", "axis ", a, " of ", x.shape(), " is empty");
-    const Tensor wrapped = check_index("index", raw, size);
-    flat_index = flat_index ? flat_index * weak_scalar(size) + wrapped : wrapped;
-    n *= size;
-  }
-  Shape perm = order, flat{n};
-  for (int64_t a : rest) { perm.push_back(a); flat.push_back(x.dim(int(a))); }
-  Tensor y = take(reshape(permute_dims(x, perm), flat), flat_index, 0);
-  if (!together || first == 0) return y;
-  Shape back;                                              // index axes go where the first array stood
-  const int k = index_shape.size();
-  for (int i = 0; i < first; i++) back.push_back(k + i);
-  for (int i = 0; i < k; i++) back.push_back(i);
-  for (int i = k + first; i < y.ndim(); i++) back.push_back(i);
-  return permute_dims(y, back);
+  a.together = a.at.back() - a.at[0] + 1 == a.at.size();
+  return a;
+}
+// Non-negative, on x's device, in the common shape.
+Tensor positions_along(const Tensor& x, int axis, const Item& item, const Shape& shape) {
+  const Tensor index = to_device(astype(item.index, DType::int64), x.device());
+  return broadcast_to(check_index("index", index, x.dim(axis)), shape);
 }
 
-bool has_arrays(const std::vector<Item>& items) {
-  return std::any_of(items.begin(), items.end(), [](const Item& i) { return i.kind == Item::array; });
+// The indexed axes are joined to one, and taken from.
+Tensor advanced(const Tensor& x, const std::vector<Item>& items) {
+  const Arrays a = find_arrays(items);
+  Shape perm, joined;
+  const int first = a.together ? int(a.at[0]) : 0;
+  for (int i = 0; i < first; i++) perm.push_back(i);       // apart, they are moved to the front
+  for (int64_t axis : a.at) perm.push_back(axis);
+  for (int64_t axis : a.rest)
+    if (axis >= first) perm.push_back(axis);
+  const Tensor ordered = a.together ? x : permute_dims(x, perm);
+  Tensor index;
+  int64_t n = 1;
+  for (int64_t axis : a.at) {
+    const Tensor at = positions_along(x, int(axis), items[size_t(axis)], a.shape);
+    index = index ? index * weak_scalar(x.dim(int(axis))) + at : at;
+    n *= x.dim(int(axis));
+  }
+  for (int i = 0; i < first; i++) joined.push_back(ordered.dim(i));
+  joined.push_back(n);
+  for (int i = first + a.at.size(); i < x.ndim(); i++) joined.push_back(ordered.dim(i));
+  return take(a.at.size() > 1 ? reshape(ordered, joined) : ordered, index, first);
+}
+
+// The row-major positions in x of what `advanced` would take, in the shape of its result.
+Tensor positions(const Tensor& x, const std::vector<Item>& items) {
+  const Arrays a = find_arrays(items);
+  const Shape weights = row_major(x.shape());
+  const int first = a.together ? int(a.at[0]) : 0, k = a.shape.size(), ndim = a.rest.size() + k;
+  Shape index_axes = Shape::filled(ndim, 1), result = index_axes;
+  for (int i = 0; i < k; i++) result[first + i] = index_axes[first + i] = a.shape[i];
+  Tensor sum;
+  const auto add_in = [&](const Tensor& t) { sum = sum ? sum + t : t; };
+  for (int64_t axis : a.at)
+    add_in(reshape(positions_along(x, int(axis), items[size_t(axis)], a.shape), index_axes) * weak_scalar(weights[int(axis)]));
+  for (int i = 0; i < a.rest.size(); i++) {
+    const int axis = int(a.rest[i]), place = i < first ? i : i + k;
+    Shape line = Shape::filled(ndim, 1);
+    line[place] = result[place] = x.dim(axis);
+    add_in(reshape(arange(0, double(weights[axis]), x.dim(axis), DType::int64, x.device()), line));
+  }
+  return broadcast_to(sum, result);
+}
+
+// Whether two indices may name one element: an axis steps inside the span of the axes with smaller steps.
+bool overlaps(const Tensor& x) {
+  if (x.size() <= 1 || x.contiguous()) return false;
+  std::vector<std::pair<int64_t, int64_t>> axes;           // step, size
+  for (int i = 0; i < x.ndim(); i++)
+    if (x.dim(i) > 1) axes.emplace_back(std::abs(x.stride(i)), x.dim(i));
+  std::sort(axes.begin(), axes.end());
+  int64_t span = 0;
+  for (const auto& [step, n] : axes) {
+    if (step <= span) return true;
+    span += step * (n - 1);
+  }
+  return false;
 }
 
 }  // namespace
 
 Tensor get_item(const Tensor& x, py::handle key) {
   std::vector<Item> left;
-  std::vector<Item> items = parse(x, key);
-  // As in NumPy an int beside an array is an array too: it decides whether the index axes stand together.
-  if (has_arrays(items))
-    for (Item& i : items)
-      if (i.kind == Item::integer) { i.kind = Item::array; i.index = weak_scalar(i.start); i.index.impl()->weak = false; }
+  const std::vector<Item> items = parse(x, key);
   Tensor y = basic(x, items, left);
   if (!has_arrays(left)) return y;
   return advanced(y, expand_masks(left));
@@ -198,23 +245,19 @@ Tensor get_item(const Tensor& x, py::handle key) {
 void set_item(const Tensor& x, py::handle key, py::handle given) {
   require<ValueError>(!x.node(), "assign", "this tensor is recorded by a transform; make a new one with where or concat");
   require<ValueError>(x.storage()->writable, "assign", "this tensor shares memory that is read-only; use .copy() first");
-  for (int i = 0; i < x.ndim(); i++)
-    require<ValueError>(x.dim(i) <= 1 || x.stride(i) != 0 || x.size() == 0, "assign", "a broadcast tensor has one element in many places; use .copy() first");
+  require<ValueError>(!overlaps(x), "assign", "this tensor has one element in many places (broadcast_to, unfold); use .copy() first");
   Tensor value;
   if (!as_operand(given.ptr(), value)) value = from_array(py::module_::import("numpy").attr("asarray")(given));
   require<ValueError>(!value.node(), "assign", "the value is recorded by a transform; use stop_gradient first");
   const Tensor cast = to_device(astype(value, x.dtype()), x.device());
   std::vector<Item> left;
   const std::vector<Item> items = parse(x, key);
-  if (!has_arrays(items)) {
-    Tensor place = basic(x, items, left);
-    const Tensor source = broadcast_to(cast, place.shape());
-    // Overlapping bytes are read before they are written.
-    return assign(place, cast.storage() == x.storage() ? copy(source) : source);
-  }
-  const Tensor positions = get_item(reshape(arange(0, 1, x.size(), DType::int64, x.device()), x.shape()), key);
-  Tensor place = x;
-  put(place, positions, broadcast_to(cast, positions.shape()));
+  Tensor place = basic(x, items, left);
+  // Overlapping bytes are read before they are written.
+  const Tensor source = cast.storage() == x.storage() ? copy(cast) : cast;
+  if (!has_arrays(left)) return assign(place, broadcast_to(source, place.shape()));
+  const Tensor at = positions(place, expand_masks(left));
+  put(place, at, broadcast_to(source, at.shape()));
 }
 
 }  // namespace chainrule
