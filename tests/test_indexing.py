@@ -139,8 +139,8 @@ def test_masks_and_index_tensors():
 
 
 @pytest.mark.parametrize("index", [5, -6, (0, 9), (0, 0, 0), [7], (slice(None), [-9]), np.zeros(3, bool),
-                                   ([0, 1], [0, 1, 2]), (slice(None), [0.5]), np.zeros((5, 5), bool), [[0], [1, 2]],
-                                   (Ellipsis, Ellipsis), 1.5, "a", slice(None, None, 0)])
+                                   ([0, 1], [0, 1, 2]), (slice(None), [0.5]), np.zeros((5, 5), bool),
+                                   [[0], [1, 2]], (Ellipsis, Ellipsis), 1.5, "a", slice(None, None, 0)])
 def test_wrong_indices_are_refused_in_words(index):
     x, t = sample(5, 4), cr.tensor(sample(5, 4))
     with pytest.raises((IndexError, ValueError, TypeError)):

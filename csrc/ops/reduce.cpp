@@ -162,9 +162,10 @@ Tensor logsumexp(const Tensor& x0, const Axes& given, bool keepdims) {
   }
   const Tensor y = as_result("logsumexp", values, x);
   if (y.node()) {
-    const auto softmax = [=, self = Self(y)] {
-      const Tensor y = self;
-      return exp(x - where(equal(y, weak_scalar(-INFINITY)), zero(), y));
+    // Divided by its sum, which is 1 but for the digits that y, perhaps large, has lost.
+    const auto softmax = [=, y = y.detached(), axes = axes] {
+      const Tensor e = exp(x - where(equal(y, weak_scalar(-INFINITY)), zero(), y)), total = sum(e, axes, keep);
+      return e / where(equal(total, zero()), weak_scalar(1.0), total);
     };
     link(y, x, [=, axes = axes](const Tensor& d) { return sum(softmax() * d, axes, keep); },
          [=](const Tensor& d) { return softmax() * d; });
