@@ -18,7 +18,8 @@ if cr.instruction_set() != sys.argv[1]:
     sys.exit()
 for dtype in (np.float32, np.float64):
     for M, N, K in [(1, 1, 1), (7, 9, 300), (14, 32, 256), (15, 33, 257), (100, 1, 300), (1, 70, 300),
-                    (61, 130, 70), (9, 9, 0)]:
+                    (61, 130, 70), (9, 9, 0),
+                    (1, 1500, 37), (1500, 1, 37), (64, 300, 790), (150, 47, 900)]:
         for flip in (False, True):
             a, b = rng.normal(size=(M, K)).astype(dtype), rng.normal(size=(N, K)).astype(dtype)
             right = cr.asarray(b).T if flip else cr.asarray(b.T.copy())

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/device.h"
+#include "cpu/gemv.h"
 #include "cpu/loops.h"
 #include "cpu/simd.h"
 
@@ -133,41 +134,6 @@ void blocked(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Mat
       }
 }
 
-// y = A v with A (n, K): rows as dot products in lanes, or whole columns added up.
-template <class T>
-void times_vector(int64_t n, int64_t K, Matrix<T> a, const T* v, int64_t v_step, compute_t<T>* y, int64_t y_step, bool add) {
-  using C = compute_t<T>;
-  constexpr int64_t lanes = 16, width = 256;
-  if (a.column == 1 && v_step == 1) {
-    parallel_for(n, 1 + task_work / 64 / (K + 1), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        const T* row = a.p + i * a.row;
-        C lane[lanes] = {}, sum = 0;
-        int64_t k = 0;
-        for (; k + lanes <= K; k += lanes)
-          for (int64_t l = 0; l < lanes; l++) lane[l] += C(row[k + l]) * C(v[k + l]);
-        for (; k < K; k++) sum += C(row[k]) * C(v[k]);
-        for (C l : lane) sum += l;
-        y[i * y_step] = sum + (add ? y[i * y_step] : C(0));
-      }
-    });
-    return;
-  }
-  parallel_for(up(n, width), 1 + task_work / 64 / (K * width + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t first = i * width, m = std::min(width, n - first);
-      C sum[width] = {};
-      for (int64_t k = 0; k < K; k++) {
-        const T* column = a.p + first * a.row + k * a.column;
-        const C factor = C(v[k * v_step]);
-        if (a.row == 1) for (int64_t j = 0; j < m; j++) sum[j] += C(column[j]) * factor;
-        else for (int64_t j = 0; j < m; j++) sum[j] += C(column[j * a.row]) * factor;
-      }
-      for (int64_t j = 0; j < m; j++) { C& out = y[(first + j) * y_step]; out = sum[j] + (add ? out : C(0)); }
-    }
-  });
-}
-
 }  // namespace
 
 template <class T>
@@ -178,8 +144,8 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
     for (int64_t i = 0; i < M && !add; i++) std::fill_n(c + i * c_row, N, C(0));
     return;
   }
-  if (N == 1) return times_vector(M, K, a, b.p, b.row, c, c_row, add);
-  if (M == 1) return times_vector(N, K, Matrix<T>{b.p, b.column, b.row}, a.p, a.column, c, 1, add);
+  if (N == 1) return gemv(M, K, a, b.p, b.row, c, c_row, add);
+  if (M == 1) return gemv(N, K, Matrix<T>{b.p, b.column, b.row}, a.p, a.column, c, 1, add);
   const Tile<C>& t = tile<C>();
   if constexpr (std::is_same_v<T, C>)
     if (b.column == 1 && M * N * K <= in_place_work) return small(t, M, N, K, a, b, c, c_row, add);

@@ -17,6 +17,12 @@ template <class T> struct Tile {
   void (*pack)(const T* from, ptrdiff_t across, ptrdiff_t along, int64_t n, ptrdiff_t pitch, int64_t K, T* to);
 };
 
+// Products with a vector: Σ x[k] y[k], and y[j] += Σ v[r v_step] a[r a_row + j] over r < rows.
+template <class T> struct VectorProducts {
+  T (*dot)(const T* x, const T* y, int64_t n);
+  void (*add_rows)(int64_t rows, const T* v, ptrdiff_t v_step, const T* a, ptrdiff_t a_row, int64_t n, T* y);
+};
+
 // For convolution, with operands read in place: c (rows x columns) = or += Σ a[k][row] x[offset[k] + column].
 template <class T> struct TapTile {
   int rows;                                  // at most; the entries are for 1, 2, ... rows
@@ -48,6 +54,8 @@ struct SimdTable {
   float (*multiply_adds)(int64_t rounds);
   Tile<float> tile_f32;
   Tile<double> tile_f64;
+  VectorProducts<float> vectors_f32;
+  VectorProducts<double> vectors_f64;
   TapTile<float> taps_f32;
   TapTile<double> taps_f64;
   DotTile<float> dots_f32;
