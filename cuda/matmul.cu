@@ -1,5 +1,5 @@
-// Matrix products over a batch, any shape and any strides: the plain kernel, and the reference of faster ones.
-#include "gemm.cuh"
+// Matrix products over a batch, any shape and any strides: the plain kernel, and tensor cores for what they can take.
+#include "gemm_mma.cuh"
 
 namespace chainrule {
 namespace {
@@ -19,13 +19,27 @@ template <class T> struct RowMajor {
   __device__ void operator()(int64_t b, int64_t i, int64_t j, compute_t<T> sum) const { y[(b * M + i) * N + j] = narrow<T>(sum); }
 };
 
+// Tensor cores want 16 bytes of neighbours on 16-byte boundaries, and enough to do.
+template <class T> bool suits(const Lines<T>& f) {
+  const int64_t step = f.along == 1 ? f.across : f.along;
+  return (f.along == 1 || f.across == 1) && step % 8 == 0 && f.image % 8 == 0 && aligned(f.p, 16);
+}
+template <class T> Neighbours<T> neighbours(const Lines<T>& f, int64_t rows) {
+  return {f.p, f.image, f.along == 1 ? f.across : f.along, rows};
+}
+
 void matmul(const Tensor& a, const Tensor& b, Tensor& y) {
   each_number(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Lines<T> left{a.data<T>(), a.stride(0), a.stride(1), a.stride(2)};
     const Lines<T> right{b.data<T>(), b.stride(0), b.stride(2), b.stride(1)};
     const ProductSize size{y.dim(0), y.dim(1), y.dim(2), a.dim(2), 1};
-    multiply_any<compute_t<T>>("matmul", left, right, RowMajor<T>{y.data<T>(), y.dim(1), y.dim(2)}, size);
+    const RowMajor<T> out{y.data<T>(), y.dim(1), y.dim(2)};
+    if constexpr (sizeof(T) == 2)
+      if (size.images > 0 && std::min(size.M, size.N) >= 32 && size.K >= 16 && suits(left) && suits(right))
+        return multiply_on_tensor_cores("matmul", neighbours(left, size.M), left.along == 1, neighbours(right, size.N),
+                                        right.along == 1, out, size);
+    multiply_any<compute_t<T>>("matmul", left, right, out, size);
   });
 }
 

@@ -69,6 +69,27 @@ def test_devices_do_not_mix_in_silence():
         cuda([1.0]) + cr.tensor([1.0])
 
 
+# ---- tensor cores
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("M, N, K", [(128, 128, 64), (40, 136, 24), (152, 72, 1104), (33, 35, 40)])
+def test_products_on_tensor_cores_are_those_of_rounded_factors(M, N, K, dtype):
+    """Whichever axis of a factor is dense, and for shapes that no tile divides."""
+    rng = np.random.default_rng(0)
+    for a_along_k in (True, False):
+        for b_along_k in (True, False):
+            a = rng.normal(size=(2, M, K) if a_along_k else (2, K, M))
+            b = rng.normal(size=(2, N, K) if b_along_k else (2, K, N))
+            s, t = (cr.tensor(x).astype(dtype).to("cuda") for x in (a, b))
+            a, b = (x.astype(cr.float64).numpy() for x in (s, t))
+            if not a_along_k:
+                s, a = s.mT, a.swapaxes(1, 2)
+            if b_along_k:
+                t, b = t.mT, b.swapaxes(1, 2)
+            got, want = (s @ t).astype(cr.float64).numpy(), a @ b
+            size = np.sqrt(K)
+            np.testing.assert_allclose(got, want, atol=size * (2e-2 if dtype == "bfloat16" else 2.5e-3))
+
+
 # ---- training
 @pytest.mark.parametrize("model", ["MLP", "LeNet"])
 def test_a_model_trains_as_on_the_cpu(model):

@@ -384,7 +384,10 @@ void commit_copies() {
 void await_copies(size_t pending) {
   auto& groups = current->copies;
   while (groups.size() > pending + 1) {
-    for (const Copy& c : groups.front()) std::memcpy(c.to, c.from, c.bytes);
+    for (const Copy& c : groups.front()) {
+      if (c.bytes < 16) std::memset(c.to, 0, 16);
+      if (c.bytes) std::memcpy(c.to, c.from, c.bytes);
+    }
     Unchecked unchecked;
     groups.erase(groups.begin());
   }

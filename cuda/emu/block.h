@@ -42,7 +42,7 @@ void collective(uint32_t mask, void* arg, Operation operation);
 void* shared_at(const void* site, size_t bytes);           // the same memory for all threads of a block
 void* dynamic_shared();
 
-// Asynchronous copies to shared memory, made as late as the kernel allows.
+// Asynchronous copies of 16 bytes to shared memory, made as late as the kernel allows; beyond `bytes` they are zero.
 void copy_async(void* to, const void* from, size_t bytes);
 void commit_copies();
 void await_copies(size_t pending);
