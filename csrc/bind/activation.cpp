@@ -24,6 +24,6 @@ static void bind_activation(py::module_& m) {
   m.def("silu", silu, x, "x / (1 + e⁻ˣ), also called swish.   Book: §5.3");
   m.def("mish", mish, x, "x tanh(log(1 + eˣ))   Misra: arXiv 1908.08681");
 }
-static const Binding bound(bind_activation);
+static const Binding bound_activation(bind_activation);
 
 }  // namespace chainrule

@@ -33,7 +33,8 @@ py::object dtype_object(DType t);
 Device device_from(py::handle o);
 void set_python_error();                        // the exception in flight becomes Python's
 
-// Each file of this folder plugs its part of the module in by itself:  static const Binding bound(bind_views);
+// Each file of this folder plugs its part of the module in by itself:  static const Binding bound_views(bind_views);
+// (names of its own, since a wheel compiles several of these files as one)
 struct Binding {
   explicit Binding(void (*bind)(py::module_&)) { all().push_back(bind); }
   static std::vector<void (*)(py::module_&)>& all() {

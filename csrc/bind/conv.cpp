@@ -44,6 +44,6 @@ static void bind_conv(py::module_& m) {
         "        each out = s (n - 1) - before - after + d (size - 1) + output_padding + 1\n"
         "Errors  ShapeError when channels differ; ValueError unless output_padding < max(s, d)");
 }
-static const Binding bound(bind_conv);
+static const Binding bound_conv(bind_conv);
 
 }  // namespace chainrule

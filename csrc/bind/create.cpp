@@ -38,6 +38,6 @@ static void bind_create(py::module_& m) {
   m.def("stop_gradient", stop_gradient, py::arg("x"), "x as a constant: transforms do not look behind it.");
   m.def("_result_type", result_type, py::arg("a"), py::arg("b"));
 }
-static const Binding bound(bind_create);
+static const Binding bound_create(bind_create);
 
 }  // namespace chainrule

@@ -43,6 +43,6 @@ static void bind_elementary(py::module_& m) {
     m.attr(numpys.c_str()) = m.attr(ours.c_str());
   }
 }
-static const Binding bound(bind_elementary);
+static const Binding bound_elementary(bind_elementary);
 
 }  // namespace chainrule

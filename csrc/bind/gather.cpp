@@ -82,6 +82,6 @@ Attention along the edges of a graph, and the derivative of csr_matmul in its va
 Shapes  indptr (rows + 1,), indices (nnz,), a (rows, ...), b (n, ...) -> (nnz,)
 Errors  as csr_matmul)");
 }
-static const Binding bound(bind_gather);
+static const Binding bound_gather(bind_gather);
 
 }  // namespace chainrule

@@ -92,6 +92,6 @@ static void bind_graph(py::module_& m) {
   m.def("_resume_recording", resume_recording, py::arg("depth"));
   m.def("_trace", trace, py::arg("ys"), py::arg("leaves"));
 }
-static const Binding bound(bind_graph);
+static const Binding bound_graph(bind_graph);
 
 }  // namespace chainrule

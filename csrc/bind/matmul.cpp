@@ -11,6 +11,6 @@ Shapes  a (..., M, K), b (..., K, N) -> (..., M, N), leading axes broadcast; an 
         column, and that axis is left out of y
 Errors  ShapeError unless a.shape[-1] == b.shape[-2]; DTypeError for booleans)");
 }
-static const Binding bound(bind_matmul);
+static const Binding bound_matmul(bind_matmul);
 
 }  // namespace chainrule

@@ -15,6 +15,6 @@ static void bind_norm(py::module_& m) {
     return py::make_tuple(n.y, n.mean, n.var);
   }, x, weight, bias, eps);
 }
-static const Binding bound(bind_norm);
+static const Binding bound_norm(bind_norm);
 
 }  // namespace chainrule

@@ -53,6 +53,6 @@ static void bind_pointwise(py::module_& m) {
         "min(max(x, min), max): x kept between two bounds, of which either may be None.   Book: §5.4, §7.2\n\n"
         "Differs the derivative is 1 from bound to bound, both included, and 0 outside");
 }
-static const Binding bound(bind_pointwise);
+static const Binding bound_pointwise(bind_pointwise);
 
 }  // namespace chainrule

@@ -85,6 +85,6 @@ static void bind_pool(py::module_& m) {
         "        mode 'nearest': element ⌊i n / m⌋; 'linear' ('bilinear', 'trilinear'): at (i + ½) n / m - ½,\n"
         "        with align_corners at i (n - 1) / (m - 1)");
 }
-static const Binding bound(bind_pool);
+static const Binding bound_pool(bind_pool);
 
 }  // namespace chainrule

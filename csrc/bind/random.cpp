@@ -37,6 +37,6 @@ static void bind_random(py::module_& m) {
         py::arg("beta2") = 0.999, py::arg("eps") = 1e-8, py::arg("weight_decay") = 0.0, py::arg("decoupled") = false,
         py::arg("step") = 1, "One step of ADAM, in place; `step` counts from 1.   Book: §4.3, Algorithm 4.2");
 }
-static const Binding bound(bind_random);
+static const Binding bound_random(bind_random);
 
 }  // namespace chainrule

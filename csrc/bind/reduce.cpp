@@ -38,6 +38,6 @@ static void bind_reduce(py::module_& m) {
   m.def("linear_scan", linear_scan, py::arg("a"), py::arg("b"), py::arg("axis") = -1,
         "y_k = a_k y_(k-1) + b_k with y_0 = 0 along an axis: the state of a linear recurrence.   Book: §7.2");
 }
-static const Binding bound(bind_reduce);
+static const Binding bound_reduce(bind_reduce);
 
 }  // namespace chainrule

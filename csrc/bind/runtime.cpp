@@ -72,6 +72,6 @@ static void bind_runtime(py::module_& m) {
   m.def("debug_nans", [](bool on) { const bool before = debug_nans; debug_nans = on; return before; },
         py::arg("on") = true, "Raise FloatingPointError at the first op that makes a NaN; returns the setting before.");
 }
-static const Binding bound(bind_runtime);
+static const Binding bound_runtime(bind_runtime);
 
 }  // namespace chainrule

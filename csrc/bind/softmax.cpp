@@ -21,6 +21,6 @@ static void bind_softmax(py::module_& m) {
         "Units   nats\n"
         "Errors  IndexError unless 0 <= y < K; rows with y == ignore_index give 0");
 }
-static const Binding bound(bind_softmax);
+static const Binding bound_softmax(bind_softmax);
 
 }  // namespace chainrule

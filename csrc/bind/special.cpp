@@ -15,6 +15,6 @@ static void bind_special(py::module_& m) {
         "ψ⁽ⁿ⁾(x), the n-th derivative of digamma; n = 1 is trigamma, for the variance of log-gamma numbers.\n\n"
         "Errors  ValueError unless n >= 0");
 }
-static const Binding bound(bind_special);
+static const Binding bound_special(bind_special);
 
 }  // namespace chainrule

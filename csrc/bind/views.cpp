@@ -31,6 +31,6 @@ static void bind_views(py::module_& m) {
         "Shapes  d (..., windows, ..., size) -> (..., n, ...)");
   m.def("_pad_constant", pad_constant, x, py::arg("before"), py::arg("after"), py::arg("value"));
 }
-static const Binding bound(bind_views);
+static const Binding bound_views(bind_views);
 
 }  // namespace chainrule
