@@ -12,8 +12,8 @@ from ._core import Tensor
 NAMES = """
     abs all any argmax argmin argsort astype ceil clip contiguous copy cos count_nonzero cumprod cumsum
     diagonal exp expand_dims expm1 flatten flip floor gather index_select isfinite isinf isnan log log1p
-    log_softmax logsumexp matmul max maximum mean min minimum moveaxis nonzero norm pow prod reciprocal
-    relu repeat roll round rsqrt sigmoid sign sin softmax sort split sqrt square squeeze std sum
+    log_softmax logsumexp matmul max maximum mean median min minimum moveaxis nonzero norm pow prod quantile
+    reciprocal relu repeat roll round rsqrt sigmoid sign sin softmax sort split sqrt square squeeze std sum
     swapaxes take take_along_axis tanh tile topk trace tril triu trunc unfold unique unstack var
 """.split()
 

@@ -17,6 +17,7 @@ from .index import (
     unique_values,
 )
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, moments, rms_norm
+from .order import median, quantile
 from .products import inner, kron, matrix_power, outer, tensordot, vdot, vecdot
 from .recurrent import gru, lstm, rnn
 from .segment import segment_mean, segment_softmax, segment_sum
