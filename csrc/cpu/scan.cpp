@@ -13,6 +13,11 @@ template <class S, class Step> void each_line(const Tensor& y, S start, Step&& s
   parallel_for(outer * chunks, std::max<int64_t>(1, grain / (n * std::min(inner, width))), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t column = i % chunks * width, m = std::min(inner - column, width);
+      if (inner == 1) {                                      // the state stays in a register
+        S state = start;
+        for (int64_t at = i * n; at < (i + 1) * n; at++) step(state, at);
+        continue;
+      }
       S state[width];
       std::fill_n(state, m, start);
       for (int64_t r = 0; r < n; r++) {
