@@ -35,7 +35,9 @@ template <class T> void packed(const Tensor& a, const Tensor& b, Tensor& y) {
         const Ref<Storage> wide = allocate(Device::cpu, size_t(size) * sizeof(compute_t<T>));
         auto* sums = static_cast<compute_t<T>*>(wide->data);
         gemm(M, N, K, left, right, sums, N);
-        for (int64_t j = 0; j < size; j++) out[j] = T(sums[j]);
+        parallel_for(size, grain, [&](int64_t first, int64_t last) {
+          for (int64_t j = first; j < last; j++) out[j] = T(sums[j]);
+        });
       }
     }
   });
