@@ -126,8 +126,8 @@ void blocked(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Mat
             const int64_t i0 = task % down * high, j0 = task / down * wide;
             for (int64_t i = i0; i < std::min(i0 + high, strips.count); i++)
               for (int64_t j = j0; j < std::min(j0 + wide, panels.count); j++)
-                one_tile<C>(t.packed[panels.pitch(j) > t.lanes][strips.size(i) - 1], strips.size(i), panels.columns(j), panels.pitch(j), k,
-                            packed_a + i * strip_size, 1, 0, packed_b + j * panel_size, panels.pitch(j),
+                one_tile<C>(t.packed[panels.pitch(j) > t.lanes][strips.size(i) - 1], strips.size(i), panels.columns(j),
+                            panels.pitch(j), k, packed_a + i * strip_size, 1, 0, packed_b + j * panel_size, panels.pitch(j),
                             c + (m0 + i * strips.part) * c_row + n0 + j * width, c_row, sum);
           }
         });
