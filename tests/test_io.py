@@ -168,3 +168,14 @@ def test_killing_a_writer_leaves_a_whole_file(tmp_path):
         process.stdout.close()
         back = cr.io.load(path)
         assert (np.asarray(back["a"]) == back["n"]).all()
+
+
+def test_equal_trees_are_equal_files(tmp_path):
+    notes = {f"note {i}": 'text, "quoted" and é' * i for i in range(8)}
+    for name, order in (("a", 1), ("b", -1)):
+        tree = {"x": cr.arange(3), "y": [cr.ones(2), 1.5]}
+        cr.io.save(tmp_path / name, tree, dict(list(notes.items())[::order]))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    found = cr.io.metadata(tmp_path / "a")
+    assert {name: found[name] for name in notes} == notes
+    assert np.asarray(cr.io.load(tmp_path / "a")["x"]).tolist() == [0, 1, 2]

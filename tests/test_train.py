@@ -135,7 +135,7 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path):
     with pytest.raises(ValueError, match="had batch size 16, this one has 8"):
         fit(2, checkpoint=path, resume=True, batch_size=8)
     with pytest.raises(ValueError, match="had optimizer Adam, this one has"):
-        fit(2, checkpoint=path, resume=True, kind=lambda model, alpha: cr.optim.RMSProp(model, alpha=alpha))
+        fit(2, checkpoint=path, resume=True, kind=lambda model, alpha: cr.optim.RMSprop(model, alpha=alpha))
     with pytest.raises(FileNotFoundError, match="there is no checkpoint to continue from"):
         fit(2, checkpoint=tmp_path / "none", resume=True)
     cr.io.save(tmp_path / "other", {"a": cr.ones(2)})

@@ -35,7 +35,23 @@ def save(path, tree, metadata=None):
     if not flat(tree):
         notes[STRUCTURE] = json.dumps(structure)
     specs = {name: spec(package, code, array) for name, (code, array) in arrays.items()}
-    atomic.replace(path, lambda temporary: package.serialize_file(specs, temporary, notes or None))
+
+    def write(temporary):
+        package.serialize_file(specs, temporary, notes or None)
+        sort_notes(temporary)
+    atomic.replace(path, write)
+
+
+def sort_notes(path):
+    """Put a file's notes in order, in place: the package hashes them, and equal trees should be equal files."""
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        head = header(path, file.read(length))
+        head["__metadata__"] = dict(sorted(head.get("__metadata__", {}).items()))
+        text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(head["__metadata__"]) > 1 and len(text) <= length:
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def load(path, into=None, *, strict=True):
