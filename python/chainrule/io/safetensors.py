@@ -43,7 +43,7 @@ def save(path, tree, metadata=None):
 
 
 def sort_notes(path):
-    """Put a file's notes in order, in place: the package hashes them, and equal trees should be equal files."""
+    """Put a file's notes in order, in place: the package hashes them; equal trees should be equal files."""
     with open(path, "r+b") as file:
         length = int.from_bytes(file.read(8), "little")
         head = header(path, file.read(length))
