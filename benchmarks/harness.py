@@ -10,6 +10,7 @@ import chainrule as cr
 from chainrule import _core
 
 SPENT = 0.02                                                     # s a measurement lasts at least
+PAUSE = 0.15                                                     # s: idle threads of a peer's pool go on spinning
 ROUNDS, SLOW = 9, 5                                              # turns; of work over a second
 
 
@@ -76,6 +77,7 @@ def turns(candidates: dict[str, Callable[[], object]], least: float = SPENT) -> 
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(SLOW if slow > 1 else ROUNDS):
         for name, f in candidates.items():
+            time.sleep(PAUSE if least else 0.0)
             times[name].append(once(f, least))
     return times
 
