@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule import _core
 
 SPENT = 0.02                                                     # s a measurement lasts at least
-PAUSE = 0.15                                                     # s: until a peer's idle threads stop spinning
+PAUSE = 0.15                                             # s: until a peer's idle threads stop spinning
 ROUNDS, SLOW = 9, 5                                              # turns; of work over a second
 
 
