@@ -13,6 +13,7 @@ def cases(tp, fp, fn, tn):
     return predicted, np.repeat([1, 0, 1, 0], [tp, fp, fn, tn])
 
 
+@pytest.mark.book("2.2-wdbc-metrics", "2.2-precision-recall-f1", "2.2-accuracy")
 @pytest.mark.parametrize("counts, numbers", [
     ((16, 7, 24, 66), (0.7257, 0.6957, 0.4, 0.5079)), ((36, 8, 4, 65), (0.8938, 0.8182, 0.9, 0.8571))])
 def test_the_breast_cancer_counts_give_the_books_numbers(counts, numbers):
@@ -25,6 +26,7 @@ def test_the_breast_cancer_counts_give_the_books_numbers(counts, numbers):
     assert metrics.confusion_matrix(predicted, y).tolist() == [[tn, fp], [fn, tp]]
 
 
+@pytest.mark.book("2.2-degenerate-classifier")
 def test_always_saying_no_is_accurate_and_useless():
     predicted, y = cases(0, 0, 5, 95)
     assert metrics.accuracy(predicted, y) == 0.95
@@ -52,6 +54,7 @@ def test_a_class_that_nobody_has_does_not_change_the_macro_mean():
                                                                               zero_division=0))
 
 
+@pytest.mark.book("2.2-roc-curve", "2.2-auc")
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_roc_curve_and_its_area_equal_scikit_learns_and_the_rank_formula(ties):
     theirs = pytest.importorskip("sklearn.metrics")
@@ -68,6 +71,7 @@ def test_the_roc_curve_and_its_area_equal_scikit_learns_and_the_rank_formula(tie
     assert np.isclose(area, ((ones > zeros) + 0.5 * (ones == zeros)).mean(), atol=1e-12)
 
 
+@pytest.mark.book("2.2-auc")
 def test_the_area_of_perfect_reversed_and_constant_scores():
     y = [0, 0, 1, 1]
     assert metrics.auc([1, 2, 3, 4], y) == 1
@@ -75,6 +79,86 @@ def test_the_area_of_perfect_reversed_and_constant_scores():
     assert metrics.auc([7, 7, 7, 7], y) == 0.5
     with pytest.raises(ValueError, match="roc_curve: .* needs? one length, and y both 0 and 1"):
         metrics.auc([1, 2], [1, 1])
+
+
+@pytest.mark.book("2.2-roc-curve")
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_roc_curve_is_what_counting_at_every_threshold_gives(ties):
+    scores, y = RNG.normal(size=80), RNG.integers(0, 2, 80)
+    scores = scores.round(0) if ties else scores
+    fpr, tpr, thresholds = metrics.roc_curve(scores, y)
+    for a, b, tau in zip(fpr, tpr, thresholds, strict=True):
+        called = scores >= tau
+        assert a == (called & (y == 0)).sum() / (y == 0).sum()
+        assert b == (called & (y == 1)).sum() / (y == 1).sum()
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert (np.diff(fpr) >= 0).all() and (np.diff(tpr) >= 0).all() and len(fpr) == 1 + len(np.unique(scores))
+    again = metrics.roc_curve(np.exp(2 * scores) - 5, y)                # any increasing map of the scores
+    assert np.array_equal(again[0], fpr) and np.array_equal(again[1], tpr)
+
+
+@pytest.mark.book("2.2-confusion-matrix", "2.2-accuracy")
+@pytest.mark.parametrize("K", [2, 4])
+def test_the_confusion_matrix_counts_reality_by_decision(K):
+    y, predicted = RNG.integers(0, K, 113), RNG.integers(0, K, 113)
+    counts = np.zeros((K, K), int)
+    for i, j in zip(y, predicted, strict=True):
+        counts[i, j] += 1
+    M = metrics.confusion_matrix(predicted, y)
+    assert np.array_equal(M, counts) and M.sum() == 113
+    assert metrics.accuracy(predicted, y) == np.trace(M) / M.sum()
+    assert metrics.confusion_matrix([1, 0, 1, 1], [1, 0, 0, 1]).tolist() == [[1, 1], [0, 2]]
+
+
+@pytest.mark.book("2.2-rates")
+def test_the_rates_are_their_shares_and_a_share_of_nothing_is_0():
+    tp, fp, fn, tn = 16, 7, 24, 66
+    ours = metrics.rates(*cases(tp, fp, fn, tn))
+    assert ours == pytest.approx((tn / (tn + fp), tp / (tp + fn), tn / (tn + fn), tp / (tp + fp), fp / (tn + fp)))
+    assert ours.false_positive == pytest.approx(1 - ours.specificity)
+    assert metrics.rates([0, 0], [0, 0]) == (1, 0, 1, 0, 0) and metrics.rates([], []) == (0,) * 5
+    with pytest.raises(ValueError, match="classes need to be 0 to 1"):
+        metrics.rates([0, 2], [0, 1])
+
+
+@pytest.mark.book("2.2-threshold-classifier")
+def test_a_score_equal_to_the_threshold_is_called_0():
+    assert metrics.decide([0.2, 0.5, np.nextafter(0.5, 1), 0.9]).tolist() == [0, 0, 1, 1]
+    assert metrics.decide(cr.tensor([1e-30, 0.3, 1.0]), tau=0).tolist() == [1, 1, 1]
+    assert metrics.decide([0.3, 0.7], tau=0.7).tolist() == [0, 0]
+
+
+@pytest.mark.book("2.2-precision-recall-f1")
+def test_f1_is_a_harmonic_mean_and_the_sweep_finds_its_largest():
+    theirs = pytest.importorskip("sklearn.metrics")
+    for _ in range(20):
+        y, scores = RNG.integers(0, 2, 60), RNG.normal(size=60).round(1)
+        predicted = metrics.decide(scores, 0)
+        P, R = metrics.precision(predicted, y, "binary"), metrics.recall(predicted, y, "binary")
+        f1 = metrics.f_score(predicted, y, average="binary")
+        (_, fp), (fn, tp) = metrics.confusion_matrix(predicted, y, 2).tolist()
+        assert f1 == pytest.approx(2 * P * R / (P + R)) == pytest.approx(2 * tp / (2 * tp + fp + fn))
+        assert f1 <= (P + R) / 2 + 1e-15 and f1 == metrics.f_score(predicted, y, 1, "binary")
+        tau, best = metrics.best_threshold(scores, y)
+        sweep = [theirs.f1_score(y, scores > t) for t in np.linspace(-4, 4, 801)]
+        assert best == pytest.approx(max(sweep)) == pytest.approx(theirs.f1_score(y, scores > tau))
+    tau, best = metrics.best_threshold(scores, y, metrics.accuracy)
+    assert best == max(metrics.accuracy(metrics.decide(scores, t), y) for t in np.linspace(-4, 4, 801))
+    with pytest.raises(ValueError, match="best_threshold: scores need to be finite"):
+        metrics.best_threshold([0.1, np.nan], [0, 1])
+
+
+@pytest.mark.book("2.5-performance-functions")
+def test_the_performance_functions_average_to_the_squared_error_and_one_minus_the_accuracy():
+    theirs = pytest.importorskip("sklearn.metrics")
+    y, predicted = RNG.normal(size=50), RNG.normal(size=50)
+    each = metrics.square_error(predicted, cr.tensor(y))
+    assert each.shape == (50,) and np.isclose(each.mean(), theirs.mean_squared_error(y, predicted))
+    y, predicted = RNG.integers(0, 3, 50), RNG.integers(0, 3, 50)
+    each = metrics.zero_one_error(predicted, y)
+    assert set(each) == {0, 1} and np.isclose(each.mean(), 1 - metrics.accuracy(predicted, y))
+    with pytest.raises(ValueError, match="square_error: predicted .* need one shape"):
+        metrics.square_error([1.0, 2.0], [[1.0], [2.0]])
 
 
 def test_top_k_accuracy_equals_scikit_learns_and_top_1_the_accuracy():

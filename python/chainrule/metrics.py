@@ -6,7 +6,8 @@ Arguments are tensors, arrays or lists; results are floats and NumPy arrays. A r
 """
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,8 +79,55 @@ def f_score(predicted: Any, y: Any, beta: float = 1.0, average: str = "macro") -
                      lambda tp, fp, fn: _ratio((1 + b2) * tp, (1 + b2) * tp + b2 * fn + fp))
 
 
+class Rates(NamedTuple):
+    """Shares of a confusion matrix; a share of nothing, 0/0, is 0."""
+    specificity: float                   # TN / (TN + FP)
+    sensitivity: float                   # TP / (TP + FN), the recall
+    npv: float                           # TN / (TN + FN), negative predictive value
+    ppv: float                           # TP / (TP + FP), the precision
+    false_positive: float                # FP / (TN + FP) = 1 - specificity
+
+
+def rates(predicted: Any, y: Any) -> Rates:
+    """Specificity, sensitivity, predictive values and the false positive rate of 0/1 decisions.   Book: §2.2
+
+    Shapes  predicted (n,), y (n,) of 0 and 1
+    Differs the book's table has the first two in the right margin, not at the bottom as its text says
+    """
+    M = confusion_matrix(predicted, y, classes=2)
+    (tn, fp), (fn, tp) = M.tolist()
+    values = _ratio(np.array([tn, tp, tn, tp, fp]), np.array([tn + fp, tp + fn, tn + fn, tp + fp, tn + fp]))
+    return Rates(*values.tolist())
+
+
+def decide(scores: Any, tau: float = 0.5) -> np.ndarray:
+    """1 where the score is above tau, else 0; a score equal to tau gives 0.   Book: §2.2, (2.5)
+
+    Differs (2.5) names its left side ŷ, the score; the decision is meant
+    """
+    return (np.asarray(scores) > tau).astype(np.int64)
+
+
+def best_threshold(scores: Any, y: Any, score: Callable[[Any, Any], float] | None = None
+                   ) -> tuple[float, float]:
+    """(tau, score) of the decision rule with the largest score(decisions, y), by default F1.   Book: §2.2
+
+    Every rule that `scores` can tell apart is tried: below all of them, and at each. The first of equals wins.
+    """
+    scores = np.asarray(scores, np.float64).ravel()
+    if scores.size == 0 or not np.isfinite(scores).all():
+        raise ValueError("best_threshold: scores need to be finite, and at least one")
+    if score is None:
+        def score(predicted, y):
+            return f_score(predicted, y, average="binary")
+    thresholds = np.r_[np.nextafter(scores.min(), -np.inf), np.unique(scores)]
+    values = [score(decide(scores, tau), y) for tau in thresholds]
+    best = int(np.argmax(values))
+    return float(thresholds[best]), float(values[best])
+
+
 def roc_curve(scores: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(false positive rates, true positive rates, thresholds) from (0, 0) to (1, 1).   Book: §2.2, Fig. 2.2
+    """(false positive rates, true positive rates, thresholds) from (0, 0) to (1, 1).   Book: §2.2, Fig. 2.4
 
     Shapes  scores (n,), y (n,) of 0 and 1; equal scores are one step, so the curve may be slanted there
     """
@@ -101,6 +149,23 @@ def auc(scores: Any, y: Any) -> float:
     """Area under the ROC curve: the chance that a 1 scores above a 0, ties counting half.   Book: §2.2"""
     fpr, tpr, _ = roc_curve(scores, y)
     return float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2))
+
+
+def square_error(predicted: Any, y: Any) -> np.ndarray:
+    """P(ŷ, y) = (ŷ - y)² of each sample; the mean is the mean squared error.   Book: §2.5"""
+    predicted, y = np.asarray(predicted, np.float64), np.asarray(y, np.float64)
+    if predicted.shape != y.shape:
+        raise ValueError(f"square_error: predicted {predicted.shape} and y {y.shape} need one shape")
+    return (predicted - y) ** 2
+
+
+def zero_one_error(predicted: Any, y: Any) -> np.ndarray:
+    """P(ŷ, y) = 1 if ŷ != y, else 0, of each sample; the mean is one minus the accuracy.   Book: §2.5
+
+    Shapes  predicted (...) classes or (..., K) scores, y (...)
+    """
+    predicted, y = _classes(predicted, y, "zero_one_error")
+    return (predicted != y).astype(np.float64)
 
 
 def r2(predicted: Any, y: Any) -> float:

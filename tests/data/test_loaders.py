@@ -314,3 +314,51 @@ def test_regression_targets_stay_numbers():
     train, test = cr.data.diabetes(standardize=True)
     assert (len(train), len(test)) == (354, 88) and train.y.dtype == cr.float32
     assert np.allclose(np.asarray(train.x).std(0), 1, atol=1e-5)
+
+
+@real
+@pytest.mark.book("2.2-boston-data")
+def test_boston_has_506_rows_of_which_16_are_capped():
+    whole = cr.data.boston(split=False, capped=True, dtype=np.float64)
+    data = cr.data.boston(split=False, dtype=np.float64)
+    assert len(whole) == 506 and len(data) == 490 and data.features == ("rm", "lstat")
+    assert (np.asarray(whole.y) == 50).sum() == 16 and np.asarray(data.y).max() == 48.8
+    rm, lstat = np.asarray(data.x).T
+    assert np.allclose((rm.mean(), rm.std(), rm.min(), rm.max()), (6.24547, 0.65248, 3.561, 8.78), atol=1e-5)
+    assert (lstat.min(), lstat.max()) == (1.98, 37.97) and abs(np.asarray(data.y).mean() - 21.6359) < 1e-4
+    train, test = cr.data.boston(columns=("crim",), standardize=True)
+    assert (len(train), len(test)) == (392, 98) and train.x.shape == (392, 1) and train.x.dtype == cr.float32
+    with pytest.raises(ValueError, match="columns \\['black'\\] are not offered"):
+        cr.data.boston(columns=("rm", "black"))
+
+
+@pytest.mark.book("2.2-boston-data")
+def test_without_the_file_a_synthetic_boston_has_the_same_moments(folder):
+    with pytest.raises(FileNotFoundError, match="boston.csv is not in"):
+        cr.data.boston()
+    data = cr.data.boston_like(rng=cr.Rng(3), split=False, dtype=np.float64)
+    table = np.c_[np.asarray(data.x), np.asarray(data.y)]
+    assert len(data) == 490 and np.allclose(table.mean(0), (6.24547, 12.92402, 21.6359), atol=1e-4)
+    assert np.allclose(table.std(0), (0.65248, 7.07595, 7.85727), atol=1e-4)
+    assert np.allclose(np.polyfit(table[:, 0], table[:, 2], 1), (8.27, -30.01), atol=0.005)
+    with pytest.raises(ValueError, match="n must be at least 4"):
+        cr.data.boston_like(rng=cr.Rng(0), n=3)
+
+
+@pytest.mark.book("2.2-wdbc-data")
+def test_the_tumours_are_569_with_30_numbers_each():
+    pytest.importorskip("sklearn")
+    data = cr.data.breast_cancer(split=False, dtype=np.float64)
+    assert data.x.shape == (569, 30) and np.bincount(np.asarray(data.y)).tolist() == [357, 212]
+    assert data.features[:2] == ("radius_mean", "texture_mean") and data.features.index("smoothness_worst") == 24
+
+
+@real
+@pytest.mark.book("2.2-wdbc-data")
+def test_the_tumours_are_the_file_of_the_archive():
+    pytest.importorskip("sklearn")
+    path = cr.data.files.find("breast-cancer-wisconsin", "wdbc.data")
+    rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    data = cr.data.breast_cancer(split=False, dtype=np.float64)
+    assert np.array_equal(np.asarray(data.x), [[float(v) for v in row[2:]] for row in rows])
+    assert np.asarray(data.y).tolist() == [int(row[1] == "M") for row in rows]

@@ -2,11 +2,11 @@
 from .dataset import Batches, Dataset
 from .graphs import Graph, citeseer, cora
 from .images import cifar10, fashion_mnist, mnist, read_cifar, read_idx
-from .tables import breast_cancer, diabetes, digits, iris, wine
+from .tables import boston, boston_like, breast_cancer, diabetes, digits, iris, wine
 from .text import Text, names, text, tinyshakespeare
 
 __all__ = [
     "Batches", "Dataset", "Graph", "Text",
-    "breast_cancer", "cifar10", "citeseer", "cora", "diabetes", "digits", "fashion_mnist", "iris", "mnist",
-    "names", "read_cifar", "read_idx", "text", "tinyshakespeare", "wine",
+    "boston", "boston_like", "breast_cancer", "cifar10", "citeseer", "cora", "diabetes", "digits",
+    "fashion_mnist", "iris", "mnist", "names", "read_cifar", "read_idx", "text", "tinyshakespeare", "wine",
 ]
