@@ -121,6 +121,19 @@ def mse(prediction: Tensor, y: Tensor, *, reduction: str = "mean") -> Tensor:
     return _reduced(e * e, reduction)
 
 
+def reconstruction(x_hat: Tensor, x: Tensor, *, reduction: str = "mean") -> Tensor:
+    """C = ‖x - x̂‖²: square loss added up over all entries of a sample.   Book: §3.5, (3.36)
+
+    Shapes  x_hat, x (N, ...) -> (N,), then reduced; the mean is p times that of mse for p entries a sample
+    """
+    check.one_of("reconstruction", "reduction", reduction, REDUCTIONS)
+    _same_shape("reconstruction", "x_hat", x_hat, "x", x)
+    if x.ndim < 1:
+        raise cr.ShapeError("reconstruction: x needs one row a sample, got a scalar")
+    e = x_hat - x
+    return _reduced(cr.sum(e * e, axis=tuple(range(1, x.ndim))), reduction)
+
+
 def mae(prediction: Tensor, y: Tensor, *, reduction: str = "mean") -> Tensor:
     """C = |ŷ - y|: absolute loss, slope 0 at 0.   Book: §2.3, (2.18)"""
     check.one_of("mae", "reduction", reduction, REDUCTIONS)
