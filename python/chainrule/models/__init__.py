@@ -1,7 +1,18 @@
 """Models ready to train, one file a family."""
 from ..nn.linear import MLP
 from .autoencoder import Autoencoder, interpolate
+from .estimator import Estimator, NotFittedError
 from .lenet import LeNet
+from .linear import LinearRegression
 from .softmax_regression import SoftmaxRegression
 
-__all__ = ["MLP", "Autoencoder", "interpolate", "LeNet", "SoftmaxRegression"]
+__all__ = [
+    "MLP",
+    "Autoencoder",
+    "Estimator",
+    "LeNet",
+    "LinearRegression",
+    "NotFittedError",
+    "SoftmaxRegression",
+    "interpolate",
+]
