@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         nn,
         numeric,
         optim,
+        preprocessing,
         sparse,
         train,
     )
