@@ -80,6 +80,20 @@ Tensor leaf(const Tensor& x) {
 void add_edge(const Tensor& y, const Tensor& x, std::unique_ptr<Map> map) {
   y.node()->edges.push_back({x.node(), std::move(map)});
 }
+void join(const Tensor& y, const std::vector<Tensor>& inputs, Joint fused) {
+  if (!y.node()) return;
+  std::vector<size_t> recorded;
+  for (size_t i = 0; i < inputs.size(); i++)
+    if (inputs[i] && inputs[i].node()) recorded.push_back(i);
+  y.node()->joint = [=, node = y.node().get()](const Tensor& d) {
+    std::vector<Tensor> all, out;
+    if (recording()) for (const Edge& e : node->edges) out.push_back(e.map->pull(d));
+    else all = fused(d);
+    for (const size_t i : recorded) if (!all.empty()) out.push_back(all[i]);
+    return out;
+  };
+}
+
 void no_rule(const Tensor& y, const Tensor& x, const char* reason) {
   if (y.node() && x.node()) add_edge(y, x, std::make_unique<NoRule>(text(y.node()->op, ": ", reason)));
 }

@@ -97,6 +97,9 @@ template <class Both> void link(const Tensor& y, const Tensor& x, Both both) {
 template <class Push, class Pull> void link(const Tensor& y, const Tensor& x, Push push, Pull pull) {
   if (y.node() && x.node()) add_edge(y, x, std::make_unique<PairMap<Push, Pull>>(std::move(push), std::move(pull)));
 }
+// After the links of y to `inputs`, those that are there: backward by one kernel, whose adjoints of all of them are
+// `fused(d)`, without a record. Under another transform the maps of the links are taken, since these are recorded.
+void join(const Tensor& y, const std::vector<Tensor>& inputs, Joint fused);
 // A derivative that is not written yet: the walk raises, nothing is dropped in silence.
 void no_rule(const Tensor& y, const Tensor& x, const char* reason);
 

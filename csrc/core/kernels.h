@@ -182,6 +182,13 @@ inline Slot<const Tensor&, const Tensor&, const Tensor&, double, Tensor&, Tensor
 inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double, Tensor&, Tensor&, Tensor&>
     normalize_channels_pull{"normalize_channels_pull"};
 
+// attention, all row-major: q (heads, T, m), k (heads, S, m), v (heads, S, n), scale, causal (a query sees the keys up to its
+// own number) -> y (heads, T, n) and, in the type of computation, log Σ e^score (heads, T)
+inline Slot<const Tensor&, const Tensor&, const Tensor&, double, bool, Tensor&, Tensor&> attention{"attention"};
+// q, k, v, y, log Σ e^score, d, scale, causal -> dq, dk, dv
+inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double, bool, Tensor&, Tensor&,
+            Tensor&> attention_pull{"attention_pull"};
+
 // y = A x, A in compressed rows: indptr (rows + 1), indices and values (nnz), x (n, inner), y (rows, inner)
 inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&> csr_matmul{"csr_matmul"};
 // its adjoint in the values: y[k] = a[row of k] · b[indices[k]], a (rows, inner), b (n, inner) -> y (nnz)

@@ -40,29 +40,6 @@ void link_standard(const Tensor& y, const Tensor& x, const Tensor& weight, const
          [=](const Tensor& d) { return f.gather(d, bias); });
 }
 
-// The adjoints in the order of the edges of y.
-std::vector<Tensor> adjoints(const Node& node, const Tensor& d) {
-  std::vector<Tensor> all;
-  for (const Edge& e : node.edges) all.push_back(e.map->pull(d));
-  return all;
-}
-// Backward by the kernel `fused`, which gives dx, dweight and dbias; under another transform by the maps, which are recorded.
-template <class Fused>
-void join(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias, Fused fused) {
-  if (!y.node()) return;
-  std::vector<int> chosen;
-  if (x.node()) chosen.push_back(0);
-  if (weight && weight.node()) chosen.push_back(1);
-  if (bias && bias.node()) chosen.push_back(2);
-  y.node()->joint = [=, node = y.node().get()](const Tensor& d) {
-    if (recording()) return adjoints(*node, d);
-    const std::vector<Tensor> all = fused(contiguous(d));
-    std::vector<Tensor> out;
-    for (int i : chosen) out.push_back(all[size_t(i)]);
-    return out;
-  };
-}
-
 DType statistics_type(const Tensor& x) { return x.dtype() == DType::float64 ? DType::float64 : DType::float32; }
 Tensor bare(const Tensor& x) { return x ? contiguous(x.detached()) : x; }
 Tensor like(const Tensor& x) { return x ? empty(x.shape(), x.dtype(), x.device()) : x; }
@@ -104,9 +81,9 @@ Tensor normalize_rows(const Tensor& x0, const Tensor& weight0, const Tensor& bia
   kernel::normalize_rows(x.device(), flat, bare(weight), bare(bias), eps, centred, out, mean, scale);
 
   link_standard(y, x, weight, bias, f);
-  join(y, x, weight, bias, [=, w = bare(weight), b = bare(bias)](const Tensor& d) {
+  join(y, {x, weight, bias}, [=, w = bare(weight), b = bare(bias)](const Tensor& d) {
     Tensor dx = like(flat), dweight = like(w), dbias = like(b);
-    kernel::normalize_rows_pull(d.device(), flat, w, mean, scale, reshape(d.detached(), rows), centred, dx, dweight, dbias);
+    kernel::normalize_rows_pull(d.device(), flat, w, mean, scale, reshape(contiguous(d.detached()), rows), centred, dx, dweight, dbias);
     return std::vector<Tensor>{reshape(dx, d.shape()), dweight, dbias};
   });
   return y;
@@ -127,9 +104,9 @@ Normalized normalize_channels(const Tensor& x0, const Tensor& weight0, const Ten
   kernel::normalize_channels(x.device(), flat, bare(weight), bare(bias), eps, out, mean, var);
 
   link_standard(y, x, weight, bias, f);
-  join(y, x, weight, bias, [=, w = bare(weight), b = bare(bias)](const Tensor& d) {
+  join(y, {x, weight, bias}, [=, w = bare(weight), b = bare(bias)](const Tensor& d) {
     Tensor dx = like(flat), dweight = like(w), dbias = like(b);
-    kernel::normalize_channels_pull(d.device(), flat, w, mean, var, reshape(d.detached(), flat.shape()), eps, dx, dweight, dbias);
+    kernel::normalize_channels_pull(d.device(), flat, w, mean, var, reshape(contiguous(d.detached()), flat.shape()), eps, dx, dweight, dbias);
     return std::vector<Tensor>{reshape(dx, d.shape()), dweight, dbias};
   });
 

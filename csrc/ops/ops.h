@@ -2,6 +2,7 @@
 #pragma once
 #include "core/graph.h"
 #include "ops/activation.h"
+#include "ops/attention.h"
 #include "ops/conv.h"
 #include "ops/create.h"
 #include "ops/elementary.h"

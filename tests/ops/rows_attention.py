@@ -43,6 +43,15 @@ CASES = {
                                            lambda q, k, v: attention(q, k, v, scale=0.3), [Q, K, V]),
     "scaled_dot_product_attention_heads": (cr.scaled_dot_product_attention, attention,          # one key for all heads
                                            [normal(2, 3, 4, 5), normal(2, 1, 6, 5), normal(2, 1, 6, 2)]),
+    "attention_tiles": (cr.scaled_dot_product_attention, attention, [normal(9, 5), normal(11, 5), normal(11, 3)]),
+    "attention_tiles_causal": (lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, causal=True),
+                               lambda q, k, v: attention(q, k, v, np.tri(10, 8, dtype=bool)),
+                               [normal(2, 10, 3), normal(2, 8, 3), normal(2, 8, 4)]),
+    "attention_tiles_few_keys": (lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, causal=True, scale=0.7),
+                                 lambda q, k, v: attention(q, k, v, np.tri(9, 2, dtype=bool), scale=0.7),
+                                 [normal(9, 2), normal(2, 2), normal(2, 1)]),
+    "attention_tiles_shared": (cr.scaled_dot_product_attention, attention,                      # one key for all heads
+                               [normal(2, 3, 8, 2), normal(2, 1, 4, 2), normal(1, 1, 4, 3)]),
     "scaled_dot_product_attention_dropout": (
         lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, dropout=0.4, rng=cr.Rng(5)),
         lambda q, k, v: dropped(weights(q, k), 0.4, 5) @ v, [Q, K, V]),
@@ -59,6 +68,14 @@ CORNERS = {
     "scaled_dot_product_attention_infinite_mask": (
         lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, cr.tensor(np.where(SEEN, 0, -np.inf)).astype(q.dtype)),
         lambda q, k, v: attention(q, k, v, SEEN), [Q, K, V]),
+    "attention_tiles_no_keys": (cr.scaled_dot_product_attention, lambda q, k, v: np.zeros((9, 2)),
+                                [normal(9, 5), np.zeros((0, 5)), np.zeros((0, 2))]),
+    "attention_tiles_no_width": (cr.scaled_dot_product_attention, lambda q, k, v: np.broadcast_to(v.mean(0), (9, 2)),
+                                 [np.zeros((9, 0)), np.zeros((4, 0)), normal(4, 2)]),
+    "attention_tiles_none": (cr.scaled_dot_product_attention, lambda q, k, v: np.zeros((0, 9, 2)),
+                             [np.zeros((0, 9, 5)), np.zeros((0, 4, 5)), np.zeros((0, 4, 2))]),
+    "attention_tiles_huge": (cr.scaled_dot_product_attention, attention,
+                             [1e3 * normal(9, 5), normal(11, 5), normal(11, 3)]),
     "attention_weights_huge": (cr.attention_weights, weights, [1e4 * Q, K]),
     "embedding_padding": (lambda i, w: cr.embedding(i, w, 1), lambda i, w: w[i], [integers(0, 4, 5), normal(4, 2)]),
     "embedding_none": (cr.embedding, lambda i, w: w[i], [np.zeros((0, 3), int), normal(4, 2)]),

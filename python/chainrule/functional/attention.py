@@ -5,7 +5,7 @@ from math import inf, sqrt
 
 import chainrule as cr
 
-from .. import check
+from .. import _core, check
 from .._core import Tensor
 
 
@@ -44,12 +44,16 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
 
     Shapes  q (..., T, m), k (..., S, m), v (..., S, m_v) -> u (..., T, m_v);  mask (..., T, S), broadcast
     Errors  ShapeError unless q and k agree in m, k and v in S
+    Cost    without mask and dropout the weights are never stored: memory grows with T + S, not with T S
     Differs mask is boolean, True where a query may look, or floating and added to the scores; a query that
             may look nowhere gets 0; causal lets query t look at keys 0 to t
     """
     if k.ndim < 2 or v.ndim < 2 or k.shape[-2] != v.shape[-2]:
         raise cr.ShapeError(f"attention: k {tuple(k.shape)} and v {tuple(v.shape)} need "
                             "k.shape[-2] == v.shape[-2]")
+    if mask is None and not dropout and q.ndim >= 2:
+        scale = 1 / sqrt(max(q.shape[-1], 1)) if scale is None else scale
+        return _core._attention(q, k, v, scale, causal)
     alpha = attention_weights(q, k, mask=mask, causal=causal, scale=scale)
     if dropout:
         alpha = cr_dropout(alpha, dropout, rng)

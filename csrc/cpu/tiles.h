@@ -1,0 +1,57 @@
+// Matrices cut into the tiles of simd/table.h: strips of rows of a, panels of columns of b.
+#pragma once
+#include <algorithm>
+#include <type_traits>
+
+#include "cpu/gemm.h"
+#include "cpu/simd.h"
+
+namespace chainrule {
+
+template <class C> const Tile<C>& tile();
+template <> inline const Tile<float>& tile() { return simd().tile_f32; }
+template <> inline const Tile<double>& tile() { return simd().tile_f64; }
+
+inline int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+
+// A length cut into equal parts of at most `most`, the last one shorter.
+struct Cut {
+  int64_t n, part, count;
+  Cut(int64_t n, int64_t most) : n(n), part(up(n, up(n, most))), count(up(n, part)) {}
+  int64_t size(int64_t i) const { return std::min(part, n - i * part); }
+};
+
+// Columns of b in panels of two vectors; the rest is a panel of two or one.
+struct Panels {
+  int64_t n, width, lanes, count;
+  Panels(int64_t n, int64_t lanes) : n(n), width(2 * lanes), lanes(lanes), count(up(n, width)) {}
+  int64_t columns(int64_t j) const { return std::min(width, n - j * width); }
+  int64_t pitch(int64_t j) const { return columns(j) > lanes ? width : lanes; }
+};
+
+template <class T, class C>
+void pack(const Tile<C>& t, const T* from, int64_t across, int64_t along, int64_t n, int64_t pitch, int64_t K, C* to) {
+  if constexpr (std::is_same_v<T, C>) return t.pack(from, across, along, n, pitch, K, to);
+  else
+    for (int64_t k = 0; k < K; k++)
+      for (int64_t i = 0; i < n; i++) to[k * pitch + i] = C(from[i * across + k * along]);
+}
+template <class T, class C>
+void pack_panel(const Tile<C>& t, const Matrix<T>& b, const Panels& panels, int64_t j, int64_t K, C* to) {
+  const int64_t n = panels.columns(j), pitch = panels.pitch(j);
+  if (n < pitch) std::fill_n(to, pitch * K, C(0));
+  pack(t, b.p + j * panels.width * b.column, b.column, b.row, n, pitch, K, to);
+}
+
+// One tile of c, which may stick out to the right: then it is made beside c and only what is inside is kept.
+template <class C>
+void one_tile(typename Tile<C>::Multiply multiply, int64_t rows, int64_t columns, int64_t pitch, int64_t K, const C* a,
+              int64_t a_row, int64_t a_step, const C* b, int64_t b_step, C* c, int64_t c_row, bool add) {
+  if (columns == pitch) return multiply(K, a, a_row, a_step, b, b_step, c, c_row, add);
+  C edge[14 * 32];
+  multiply(K, a, a_row, a_step, b, b_step, edge, pitch, false);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) c[i * c_row + j] = edge[i * pitch + j] + (add ? c[i * c_row + j] : C(0));
+}
+
+}  // namespace chainrule
