@@ -53,6 +53,14 @@ class Dataset:
         """New samples that keep the names of classes and features."""
         return Dataset(x, y, classes=self.classes, features=self.features)
 
+    def on_host(self):
+        """Can a thread gather rows with NumPy?"""
+        return plain(self.x)
+
+    def rows(self, index):
+        """[x rows, y rows or None]: NumPy arrays on the CPU, so that a thread may gather them."""
+        return [None if t is None else gather(t, index) for t in (self.x, self.y)]
+
     def to(self, device):
         """The same samples on another device, so that batches are gathered there."""
         return self.like(self.x.to(device), None if self.y is None else self.y.to(device))
@@ -98,16 +106,15 @@ class Batches:
             order = np.asarray(cr.randint(0, n, (n,), rng=self.rng))
         else:
             order = None if self.rng is None else shuffled(n, self.rng)
-        if self.prefetch and plain(self.data.x):
+        if self.prefetch and self.data.on_host():
             return self._tensors(ahead(self._parts(order), self.prefetch))
         return self._tensors(self._parts(order))
 
     def _parts(self, order):
-        """(x rows, y rows) of each batch: NumPy arrays on the CPU, so that a thread may gather them."""
+        """(x rows, y rows) of each batch."""
         for i in range(self.start, len(self)):
             span = slice(i * self.size, min((i + 1) * self.size, len(self.data)))
-            index = span if order is None else order[span]
-            yield [None if t is None else gather(t, index) for t in (self.data.x, self.data.y)]
+            yield self.data.rows(span if order is None else order[span])
 
     @staticmethod
     def _tensors(parts):

@@ -51,6 +51,13 @@ def download(url, folder, file, sha256):
     return Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=file, path=folder))
 
 
+def replaced(missing, by):
+    """Tell the user that made data stand in for what is not there."""
+    import warnings
+
+    warnings.warn(f"{missing}; {by} stand in for it", UserWarning, stacklevel=3)
+
+
 def cause(error):
     """A library's error in a few words; network errors are chains of retries: their name says enough."""
     return type(error).__name__ if isinstance(error, OSError) else one_line(error)
