@@ -34,8 +34,7 @@ class Estimator:
     # ---- parameters
     @classmethod
     def _names(cls) -> list[str]:
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        return sorted(p.name for p in parameters if p.name != "self")
+        return sorted(inspect.signature(cls).parameters)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments; with `deep` also those of estimators inside, as outer__inner."""
@@ -65,7 +64,7 @@ class Estimator:
 
     def __repr__(self) -> str:
         """The constructor call, with what differs from the defaults."""
-        defaults = inspect.signature(type(self).__init__).parameters
+        defaults = inspect.signature(type(self)).parameters
         given = self.get_params(deep=False).items()
         changed = [f"{k}={v!r}" for k, v in given if repr(v) != repr(defaults[k].default)]
         return f"{self._op}({', '.join(changed)})"
@@ -80,19 +79,23 @@ class Estimator:
         if not fitting:
             self._need_fit()
         x = _floating(self._op, "X", X)
-        if x.ndim != 2:
-            # scikit-learn's tests look for the words of the hint
-            raise cr.ShapeError(f"{self._op}: X needs two axes (samples, features), got shape {x.shape}. "
-                                "Reshape your data: X[:, None] for one feature, X[None] for one sample")
-        for size, what in zip(x.shape, ("sample(s)", "feature(s)"), strict=True):
-            if size == 0:
-                raise cr.ShapeError(f"{self._op}: X has 0 {what} (shape={x.shape}) while a minimum of 1 "
-                                    "is required.")
-        if not fitting and x.shape[1] != self.n_features_in_:
-            raise cr.ShapeError(f"{self._op}: X has {x.shape[1]} features, but {self._op} is expecting "
-                                f"{self.n_features_in_} features as input")
+        self._shape(x.shape, fitting)
         _finite(self._op, "X", x)
         return x
+
+    def _shape(self, shape: tuple[int, ...], fitting: bool) -> None:
+        """Samples and features are there, and as many features as were learned."""
+        if len(shape) != 2:
+            # scikit-learn's tests look for the words of the hint
+            raise cr.ShapeError(f"{self._op}: X needs two axes (samples, features), got shape {shape}. "
+                                "Reshape your data: X[:, None] for one feature, X[None] for one sample")
+        for size, what in zip(shape, ("sample(s)", "feature(s)"), strict=True):
+            if size == 0:
+                raise cr.ShapeError(f"{self._op}: X has 0 {what} (shape={shape}) while a minimum of 1 "
+                                    "is required.")
+        if not fitting and shape[1] != self.n_features_in_:
+            raise cr.ShapeError(f"{self._op}: X has {shape[1]} features, but {self._op} is expecting "
+                                f"{self.n_features_in_} features as input")
 
     def _targets(self, y: Any, x: Tensor) -> Tensor:
         """y as numbers of X's type: (n,), or (n, K) where several outputs are learned at once."""
@@ -142,7 +145,7 @@ class Estimator:
             raise cr.ShapeError(f"{self._op}: X has {x.shape[0]} samples and y {y.shape[0]}; needs as many")
 
     # ---- what they leave
-    def _learn(self, x: Tensor, **learned: Any) -> Any:
+    def _learn(self, x: Any, **learned: Any) -> Any:
         """Keep what was learned from x, tensors as NumPy arrays, and p; the last line of each fit."""
         for name, value in {**learned, "n_features_in_": x.shape[1]}.items():
             setattr(self, name, value.to("cpu").numpy() if isinstance(value, Tensor) else value)
@@ -217,17 +220,32 @@ class Clusterer:
         return self._answer(self.fit(X, y).labels_, X)           # type: ignore[attr-defined]
 
 
+def fresh(estimator: Any) -> Any:
+    """A copy of the parameters of any estimator with get_params, ours or not, without what it learned."""
+    def copied(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(copied, value))
+        return fresh(value) if hasattr(value, "get_params") and not isinstance(value, type) else value
+    return type(estimator)(**{k: copied(v) for k, v in estimator.get_params(deep=False).items()})
+
+
+def array(op: str, name: str, x: Any) -> np.ndarray:
+    """x as a NumPy array, unless it is sparse or complex."""
+    if hasattr(x, "tocsr"):
+        raise TypeError(f"{op}: {name} is a sparse matrix, needs a dense one; use {name}.toarray()")
+    a = np.asarray(x)
+    if a.dtype.kind == "c":
+        raise ValueError(f"{op}: {name} is complex. Complex data not supported")
+    return a
+
+
 def _floating(op: str, name: str, x: Any) -> Tensor:
     """x as float32 or float64: the type of floats stays (narrow ones widen), all else becomes float64."""
     if isinstance(x, Tensor):
         if x.dtype in (cr.float32, cr.float64):
             return x
         return x.astype(cr.float32 if x.dtype.is_floating else cr.float64)
-    if hasattr(x, "tocsr"):
-        raise TypeError(f"{op}: {name} is a sparse matrix, needs a dense one; use {name}.toarray()")
-    a = np.asarray(x)
-    if a.dtype.kind == "c":
-        raise ValueError(f"{op}: {name} is complex. Complex data not supported")
+    a = array(op, name, x)
     try:
         a = a.astype(np.float32 if a.dtype in (np.float16, np.float32) else np.float64, copy=False)
     except ValueError as error:
