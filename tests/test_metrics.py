@@ -114,7 +114,8 @@ def test_the_confusion_matrix_counts_reality_by_decision(K):
 def test_the_rates_are_their_shares_and_a_share_of_nothing_is_0():
     tp, fp, fn, tn = 16, 7, 24, 66
     ours = metrics.rates(*cases(tp, fp, fn, tn))
-    assert ours == pytest.approx((tn / (tn + fp), tp / (tp + fn), tn / (tn + fn), tp / (tp + fp), fp / (tn + fp)))
+    shares = (tn / (tn + fp), tp / (tp + fn), tn / (tn + fn), tp / (tp + fp), fp / (tn + fp))
+    assert ours == pytest.approx(shares)
     assert ours.false_positive == pytest.approx(1 - ours.specificity)
     assert metrics.rates([0, 0], [0, 0]) == (1, 0, 1, 0, 0) and metrics.rates([], []) == (0,) * 5
     with pytest.raises(ValueError, match="classes need to be 0 to 1"):

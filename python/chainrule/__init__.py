@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         cuda,
         data,
         distributions,
+        generalisation,
         information,
         io,
         linalg,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         numeric,
         optim,
         preprocessing,
+        selection,
         sparse,
         train,
     )

@@ -112,7 +112,7 @@ def best_threshold(scores: Any, y: Any, score: Callable[[Any, Any], float] | Non
                    ) -> tuple[float, float]:
     """(tau, score) of the decision rule with the largest score(decisions, y), by default F1.   Book: §2.2
 
-    Every rule that `scores` can tell apart is tried: below all of them, and at each. The first of equals wins.
+    Every rule that `scores` can tell apart is tried: below all of them, at each; the least of equals wins.
     """
     scores = np.asarray(scores, np.float64).ravel()
     if scores.size == 0 or not np.isfinite(scores).all():

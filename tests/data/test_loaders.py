@@ -350,7 +350,8 @@ def test_the_tumours_are_569_with_30_numbers_each():
     pytest.importorskip("sklearn")
     data = cr.data.breast_cancer(split=False, dtype=np.float64)
     assert data.x.shape == (569, 30) and np.bincount(np.asarray(data.y)).tolist() == [357, 212]
-    assert data.features[:2] == ("radius_mean", "texture_mean") and data.features.index("smoothness_worst") == 24
+    assert data.features[:2] == ("radius_mean", "texture_mean")
+    assert data.features.index("smoothness_worst") == 24 and len(set(data.features)) == 30
 
 
 @real

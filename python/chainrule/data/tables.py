@@ -80,7 +80,8 @@ def boston_like(*, rng, n=490, split=True, standardize=False, dtype=np.float32):
     z = cr.normal((n, 3), rng=rng, dtype=cr.float64).numpy()
     z = np.linalg.qr(z - z.mean(0))[0] * np.sqrt(n)                  # uncorrelated, of mean 0 and deviation 1
     table = mean + std * (z @ np.linalg.cholesky(rho).T)
-    return halves(table[:, :2], table[:, 2].astype(dtype), dtype, split, standardize, features=("rm", "lstat"))
+    x, y = table[:, :2], table[:, 2].astype(dtype)
+    return halves(x, y, dtype, split, standardize, features=("rm", "lstat"))
 
 
 def load(name):
