@@ -1,21 +1,44 @@
 """Models ready to train, one file a family."""
 from ..nn.linear import MLP
+from .alexnet import AlexNet
 from .autoencoder import Autoencoder, interpolate
 from .codes import AutoencoderCodes, CodedModel
 from .estimator import Estimator, NotFittedError
+from .gpt import GPT
 from .lenet import LeNet
 from .linear import LinearRegression
+from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .softmax_regression import SoftmaxRegression
+from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 __all__ = [
+    "GPT",
     "MLP",
+    "VGG",
+    "AlexNet",
     "Autoencoder",
     "AutoencoderCodes",
     "CodedModel",
+    "BasicBlock",
+    "Bottleneck",
     "Estimator",
     "LeNet",
     "LinearRegression",
     "NotFittedError",
+    "ResNet",
     "SoftmaxRegression",
     "interpolate",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
 ]

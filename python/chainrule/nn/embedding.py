@@ -1,11 +1,10 @@
 """A table of vectors, one for each word of a lexicon.   Book: §7.1"""
 from __future__ import annotations
 
-import chainrule as cr
-
 from .. import check
 from .._core import Tensor
 from ..functional.attention import embedding
+from . import init
 from .module import Module
 
 
@@ -21,7 +20,7 @@ class Embedding(Module):
         if padding_index is not None and not 0 <= padding_index < n:
             raise ValueError(f"Embedding: padding_index {padding_index} needs to be 0 to n - 1 = {n - 1}")
         self.padding_index = padding_index
-        self.weight = cr.normal((n, p), rng=rng)
+        self.weight = init.normal((n, p), rng=rng)
         if padding_index is not None:
             self.weight[padding_index] = 0.0
 

@@ -95,10 +95,21 @@ class Module:
         for _, _, tensor in self.entries():
             new = tensor if device is None else tensor.to(device)
             moved[id(tensor)] = new.astype(dtype) if dtype is not None and new.dtype.is_floating else new
+        self._replace(moved)
+        return self
+
+    def _replace(self, new: Mapping[int, Tensor]) -> None:
+        """Other tensors in the place of those the tree holds, by id."""
         for _, module in self.named_modules():
             for name, value in list(vars(module).items()):
-                vars(module)[name] = _moved(value, moved)
-        return self
+                vars(module)[name] = _moved(value, new)
+
+    def _give_memory(self) -> None:
+        """Zeros of their own for the weights of an outline (init.Outline), which are views of one number."""
+        tensors = {id(tensor): tensor for _, _, tensor in self.entries()}
+        outlined = {key: t.copy() for key, t in tensors.items() if t.size > 1 and not any(t.strides)}
+        if outlined:
+            self._replace(tensors | outlined)
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set `.training` here and in every module below."""
@@ -154,6 +165,8 @@ class Module:
             if tuple(tensor.shape) != tuple(own[name].shape):
                 raise cr.ShapeError(f"load_state_dict: {name} is {tuple(tensor.shape)}, "
                                     f"the model needs {tuple(own[name].shape)}")
+        self._give_memory()
+        own = self.state_dict()
         for name, tensor in new.items():
             own[name][...] = tensor.astype(own[name].dtype).to(own[name].device)
         return missing, unexpected
