@@ -207,6 +207,11 @@ inline Slot<const Tensor&, const std::vector<PoolAxis>&, Tensor&, Tensor&> max_p
 // x (outer, n, inner) -> y (outer, m, inner), y = A x along the middle axis for a banded matrix A
 inline Slot<const Tensor&, const Band&, Tensor&> band_matmul{"band_matmul"};
 
+// K-means: x (n, p), centres (K, p), earlier labels (n) -> labels (n), squared distances (n), and of each cluster the sum
+// of its points (K, p) in float64, their number (K); last, how many labels are new (1)
+inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&, Tensor&, Tensor&, Tensor&, Tensor&> nearest_centres{
+    "nearest_centres"};
+
 // random numbers
 inline Slot<Tensor&, RandomKey> random_uniform{"random_uniform"}, random_normal{"random_normal"};
 inline Slot<Tensor&, int64_t, RandomKey> random_integers{"random_integers"};

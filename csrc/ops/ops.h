@@ -3,6 +3,7 @@
 #include "core/graph.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
+#include "ops/cluster.h"
 #include "ops/conv.h"
 #include "ops/create.h"
 #include "ops/elementary.h"

@@ -46,6 +46,13 @@ template <class T> using AdamFunction = void (*)(const T* g, T* p, T* m, T* s, i
 template <class T>
 using RowsFunction = void (*)(int64_t rows, const int64_t* start, const int64_t* column, const T* values, const T* x, int64_t inner, T* y);
 
+// K-means: label[i] = argmin_k Σ_j (x[i p + j] - c[k p + j])² and distance[i] that least sum, for i < n <= points;
+// `room` has (features + K) points elements.
+template <class T> struct Nearest {
+  int points, features;
+  void (*find)(int64_t n, int64_t p, int64_t K, const T* x, const T* c, T* room, int64_t* label, T* distance);
+};
+
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
@@ -75,6 +82,8 @@ struct SimdTable {
   AdamFunction<double> adam_f64;
   RowsFunction<float> rows_f32;
   RowsFunction<double> rows_f64;
+  Nearest<float> nearest_f32;
+  Nearest<double> nearest_f64;
 };
 
 }  // namespace chainrule
