@@ -7,5 +7,5 @@ operands from another device are copied there, and results back.
 from .._core import diagonal, matmul, norm
 from ..functional import matrix_power, matrix_transpose, outer, tensordot, trace, vecdot
 from .factor import cholesky, eigh, eigvalsh, qr, svd, svdvals
-from .least import cond, expm, lstsq, matrix_norm, matrix_rank, pinv
+from .least import cond, expm, low_rank, lstsq, matrix_norm, matrix_rank, pinv
 from .solve import det, inv, slogdet, solve, solve_triangular

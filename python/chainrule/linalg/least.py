@@ -10,7 +10,7 @@ import chainrule as cr
 from .._core import Tensor
 from ..autodiff import custom_rule
 from .arguments import matrix, operands, square
-from .factor import svdvals
+from .factor import svd, svdvals
 from .solve import inv, solve
 
 
@@ -64,6 +64,21 @@ def lstsq(a: Tensor, b: Tensor, rtol: float | None = None) -> Tensor:
     if b.ndim == 0 or b.shape[axis] != a.shape[-2]:
         raise cr.ShapeError(f"lstsq: a {a.shape} and b {b.shape} need b.shape[{axis}] == a.shape[-2]")
     return back(pinv(a, rtol) @ b)
+
+
+def low_rank(a: Tensor, m: int) -> Tensor:
+    """Σ δᵢ uᵢ vᵢᵀ over i <= m: the matrix of rank m nearest to A in the Frobenius norm.   Book: §2.6, (2.52)
+
+    The squared distance is Σ δᵢ² over i > m, by Eckart and Young, (2.53); m (1 + rows + columns) numbers store it.
+    Shapes  a (..., rows, columns) -> the same
+    Errors  ValueError unless 0 <= m <= min(rows, columns)
+    """
+    (a,), back = operands("low_rank", a)
+    matrix("low_rank", a)
+    if not 0 <= m <= min(a.shape[-2:]):
+        raise ValueError(f"low_rank: m must lie in 0 ... {min(a.shape[-2:])} for a {a.shape}, got {m}")
+    U, s, Vh = svd(a, full_matrices=False)
+    return back((U[..., :m] * s[..., None, :m]) @ Vh[..., :m, :])
 
 
 def matrix_rank(a: Tensor, rtol: float | None = None) -> Tensor:
