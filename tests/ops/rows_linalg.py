@@ -46,6 +46,11 @@ def lower_solve(a, b):
     return scipy.linalg.solve_triangular(a, b, lower=True)
 
 
+def np_low_rank(a, m):
+    U, s, Vh = npla.svd(a, full_matrices=False)
+    return U[..., :m] * s[..., None, :m] @ Vh[..., :m, :]
+
+
 def each_matrix(f):
     """A function of matrices over leading axes."""
     def g(*xs):
@@ -114,6 +119,9 @@ CASES = {
                    [normal(3, 2)], {**SINGULAR, **UNITS}),
     "svdvals": (la.svdvals, npla.svdvals, [normal(4, 3)], {**EQUAL, **UNITS}),
     "svdvals_batch": (la.svdvals, npla.svdvals, [normal(2, 3, 4)], UNITS),
+    "low_rank": (partial(la.low_rank, m=2), partial(np_low_rank, m=2), [normal(4, 3)], {**SINGULAR, **UNITS}),
+    "low_rank_wide": (partial(la.low_rank, m=1), partial(np_low_rank, m=1), [normal(2, 2, 4)],
+                      {**EQUAL, **UNITS}),
     "pinv": (la.pinv, npla.pinv, [normal(4, 3)], {**SINGULAR, **UNITS}),
     "pinv_wide": (la.pinv, npla.pinv, [normal(2, 4)], {**SINGULAR, **UNITS}),
     "pinv_batch": (la.pinv, npla.pinv, [normal(2, 3, 2)], UNITS),
@@ -156,6 +164,8 @@ CORNERS = {
     "eigvalsh_empty": (la.eigvalsh, npla.eigvalsh, [np.zeros((0, 0))]),
     "svd_full": (la.svd, npla.svd, [normal(2, 4)]),
     "svdvals_no_columns": (la.svdvals, npla.svdvals, [np.zeros((3, 0))]),
+    "low_rank_none": (partial(la.low_rank, m=0), np.zeros_like, [normal(3, 2)]),
+    "low_rank_all": (partial(la.low_rank, m=2), lambda a: a, [normal(3, 2)]),
     "pinv_rank_one": (la.pinv, npla.pinv, [RANK_ONE]),
     "pinv_zero": (la.pinv, npla.pinv, [np.zeros((2, 3))]),
     "pinv_cut_off": (lambda a: la.pinv(a, rtol=0.5), lambda a: npla.pinv(a, 0.5),
@@ -180,6 +190,8 @@ def slope(f, a):
 
 WIDE, ONE = cr.ones((2, 3)), cr.eye(3)
 ERRORS = {
+    "low_rank": (lambda: la.low_rank(cr.zeros((3, 2)), 3), ValueError,
+                 r"low_rank: m must lie in 0 ... 2 for a \(3, 2\), got 3"),
     "solve_square": (lambda: la.solve(WIDE, ONE), cr.ShapeError,
                      r"solve: needs square matrices, got shape \(2, 3\)"),
     "solve_rows": (lambda: la.solve(ONE, WIDE), cr.ShapeError,

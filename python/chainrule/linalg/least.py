@@ -69,7 +69,7 @@ def lstsq(a: Tensor, b: Tensor, rtol: float | None = None) -> Tensor:
 def low_rank(a: Tensor, m: int) -> Tensor:
     """Σ δᵢ uᵢ vᵢᵀ over i <= m: the matrix of rank m nearest to A in the Frobenius norm.   Book: §2.6, (2.52)
 
-    The squared distance is Σ δᵢ² over i > m, by Eckart and Young, (2.53); m (1 + rows + columns) numbers store it.
+    The squared distance is Σ δᵢ² over i > m, (2.53); m (1 + rows + columns) numbers store what is left.
     Shapes  a (..., rows, columns) -> the same
     Errors  ValueError unless 0 <= m <= min(rows, columns)
     """

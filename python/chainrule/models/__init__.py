@@ -5,8 +5,10 @@ from .autoencoder import Autoencoder, interpolate
 from .codes import AutoencoderCodes, CodedModel
 from .estimator import Estimator, NotFittedError
 from .gpt import GPT
+from .kmeans import Elbow, KMeans, clustering_loss, elbow
 from .lenet import LeNet
 from .linear import LinearRegression
+from .pca import PCA
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -21,12 +23,17 @@ __all__ = [
     "CodedModel",
     "BasicBlock",
     "Bottleneck",
+    "Elbow",
     "Estimator",
+    "KMeans",
     "LeNet",
     "LinearRegression",
     "NotFittedError",
     "ResNet",
+    "PCA",
     "SoftmaxRegression",
+    "clustering_loss",
+    "elbow",
     "interpolate",
     "resnet18",
     "resnet34",

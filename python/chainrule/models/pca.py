@@ -1,0 +1,100 @@
+"""Principal component analysis.   Book: §2.6"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+
+from .. import check
+from .._core import Tensor
+from .estimator import Estimator, Transformer
+
+SOLVERS = ("auto", "eigen", "svd")
+
+
+class PCA(Transformer, Estimator):
+    """X̃ = X Ṽ with the first m eigenvectors of the covariance: the directions of the most variance.
+
+    Book: §2.6, (2.44), (2.45)
+
+    n_components m; all min(n, p) when None
+    solver       "eigen" of the covariance S, (2.44), fast for n >= p; "svd" of the centred data,
+                 (2.48) to (2.51), which keeps the digits of small eigenvalues; "auto" takes "eigen" where
+                 n >= p
+    Learned      components_ (m, p), Ṽᵀ; explained_variance_ (m,), the λ; explained_variance_ratio_ (m,),
+                 λ / Σ λ over all of them; singular_values_ (m,), δ = √(n λ); mean_ (p,), x̄
+    Shapes       X (n, p) -> X̃ (n, m)
+    Errors       ValueError unless 1 <= m <= min(n, p)
+    Differs      the entry of the largest size of each component is positive, so that results repeat;
+                 scikit-learn's explained_variance_ divides by n - 1, this one by n, as (2.43) does
+    """
+    components_: np.ndarray
+    explained_variance_: np.ndarray
+    explained_variance_ratio_: np.ndarray
+    singular_values_: np.ndarray
+    mean_: np.ndarray
+    n_components_: int
+    n_samples_: int
+
+    def __init__(self, n_components: int | None = None, *, solver: str = "auto") -> None:
+        self.n_components, self.solver = n_components, solver
+
+    def fit(self, X: Any, y: Any = None) -> PCA:
+        """Learn the directions from samples X (n, p); y is not looked at."""
+        check.one_of(self._op, "solver", self.solver, SOLVERS)
+        x = self._samples(X, fitting=True)
+        n, p = x.shape
+        m = min(n, p) if self.n_components is None else self.n_components
+        check.positive(self._op, n_components=m)
+        if m > min(n, p):
+            raise ValueError(f"PCA: n_components={m} needs to be at most min(n_samples, n_features), here "
+                             f"n_samples={n} and n_features={p}")
+        route = by_eigen if self.solver == "eigen" or (self.solver == "auto" and n >= p) else by_svd
+        at = cr.mean(x, axis=0)
+        values, V, total = route(x)
+        values, V = values[:m], signed(V[:, :m])
+        share = values / total if total > 0 else cr.zeros_like(values)
+        return self._learn(x, components_=V.mT, explained_variance_=values, explained_variance_ratio_=share,
+                           singular_values_=cr.sqrt(values * n), mean_=at, n_components_=m, n_samples_=n)
+
+    def transform(self, X: Any) -> Any:
+        """The scores X̃ = (X - x̄) Ṽ, (n, m).   Book: §2.6, (2.45)"""
+        x = self._samples(X)
+        return self._answer((x - _as(x, self.mean_)) @ _as(x, self.components_).mT, X)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """x̄ + X̃ Ṽᵀ, (n, p): the point of the span of the components with these scores."""
+        self._need_fit()
+        z = cr.asarray(X)
+        if z.ndim != 2 or z.shape[1] != self.n_components_:
+            raise cr.ShapeError(f"PCA: inverse_transform needs scores (n, {self.n_components_}), "
+                                f"got shape {z.shape}")
+        z = z if z.dtype.is_floating else z.astype(cr.float64)
+        return self._answer(_as(z, self.mean_) + z @ _as(z, self.components_), X)
+
+
+def by_eigen(x: Tensor) -> tuple[Tensor, Tensor, float]:
+    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ, descending.   Book: §2.6, (2.44)"""
+    S = cr.covariance(x)
+    values, V = cr.linalg.eigh(S)
+    # rounding may leave the eigenvalue 0 a little below
+    return cr.maximum(cr.flip(values), 0.0), cr.flip(V, axis=1), cr.trace(S).item()
+
+
+def by_svd(x: Tensor) -> tuple[Tensor, Tensor, float]:
+    """The same from X = U Δ Vᵀ, since S = (1/n) V Δ² Vᵀ.   Book: §2.6, (2.48) to (2.50)"""
+    _, s, Vh = cr.linalg.svd(x - cr.mean(x, axis=0), full_matrices=False)
+    values = cr.square(s) / x.shape[0]
+    return values, Vh.mT, cr.sum(values).item()
+
+
+def signed(V: Tensor) -> Tensor:
+    """Each column with that sign which makes its entry of the largest size positive."""
+    largest = cr.argmax(cr.abs(V), axis=0, keepdims=True)
+    return V * cr.sign(cr.take_along_axis(V, largest, axis=0))
+
+
+def _as(x: Tensor, learned: np.ndarray) -> Tensor:
+    return cr.asarray(learned).astype(x.dtype).to(x.device)
