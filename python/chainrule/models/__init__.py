@@ -3,12 +3,14 @@ from ..nn.linear import MLP
 from .alexnet import AlexNet
 from .autoencoder import Autoencoder, interpolate
 from .codes import AutoencoderCodes, CodedModel
+from .descent import DescentRegression
 from .estimator import Estimator, NotFittedError
 from .gpt import GPT
 from .kmeans import Elbow, KMeans, clustering_loss, elbow
 from .lenet import LeNet
 from .linear import LinearRegression
 from .pca import PCA
+from .multiclass import OneVsOne, OneVsRest
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -24,6 +26,7 @@ __all__ = [
     "BasicBlock",
     "Bottleneck",
     "Elbow",
+    "DescentRegression",
     "Estimator",
     "KMeans",
     "LeNet",
@@ -31,6 +34,8 @@ __all__ = [
     "NotFittedError",
     "ResNet",
     "PCA",
+    "OneVsOne",
+    "OneVsRest",
     "SoftmaxRegression",
     "clustering_loss",
     "elbow",
