@@ -25,26 +25,46 @@ void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, size_t 
   check_cuda(op, cudaGetLastError());
 }
 
-// What a kernel found wrong. The first to find something writes it; the host raises it where values are next waited for.
+// What a kernel found wrong; the host raises it where values are next waited for. Of several faults the record keeps that
+// of the first launch, and of a launch the one at the lowest place, so threads may find them in any order.
 struct Fault {
   enum Kind : int { none, index, label, division, negative_power, pattern_ends, pattern_falls, column };
+  unsigned long long key;                                  // launch and place, 0: nothing is wrong
+  unsigned lock;
   int kind;
   const char* op;
   int64_t value, size, other;
 };
-Fault* faults();                                           // the record, in device memory
-__device__ inline void report(Fault* fault, Fault::Kind kind, const char* op, int64_t value, int64_t size,
+struct Faults {                                            // the record in device memory, as one launch sees it
+  Fault* record;
+  unsigned long long launch;
+  static constexpr int place_bits = 44;                    // beyond the elements of any memory; launches count round in the rest
+  __device__ bool any() const { return record->key != 0; }
+};
+Faults faults();                                           // for the next launch
+__device__ inline void report(Faults faults, Fault::Kind kind, const char* op, int64_t place, int64_t value, int64_t size,
                               int64_t other = 0) {
-  if (atomicCAS(&fault->kind, int(Fault::none), int(kind)) != Fault::none) return;
-  fault->op = op;
-  fault->value = value;
-  fault->size = size;
-  fault->other = other;
+  Fault* fault = faults.record;
+  const unsigned long long mine = faults.launch << Faults::place_bits | static_cast<unsigned long long>(place);
+  for (unsigned long long seen = 0;;) {
+    const unsigned long long found = atomicCAS(&fault->key, seen, mine);
+    if (found == seen) break;
+    if (found >> Faults::place_bits != faults.launch || found <= mine) return;     // an earlier launch, or a lower place
+    seen = found;
+  }
+  locked(&fault->lock, [&] {
+    if (atomicCAS(&fault->key, mine, mine) != mine) return;                        // a lower place came meanwhile
+    fault->kind = kind;
+    fault->op = op;
+    fault->value = value;
+    fault->size = size;
+    fault->other = other;
+  });
 }
-// An index in [-n, n) as one in [0, n); anything else is reported and gives -1.
-__device__ inline int64_t checked(int64_t i, int64_t n, const char* op, Fault* fault) {
+// An index in [-n, n) as one in [0, n); anything else is reported with its place and gives -1.
+__device__ inline int64_t checked(int64_t i, int64_t n, const char* op, int64_t place, Faults faults) {
   if (i >= -n && i < n) return i < 0 ? i + n : i;
-  report(fault, Fault::index, op, i, n);
+  report(faults, Fault::index, op, place, i, n);
   return -1;
 }
 

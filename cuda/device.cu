@@ -1,4 +1,5 @@
 // The stream, copies, faults and properties.
+#include <atomic>
 #include <mutex>
 
 #include "graph.cuh"
@@ -23,14 +24,16 @@ void check_cuda(const char* op, cudaError_t error) {
   fail<DeviceError>(op, "CUDA: ", cudaGetErrorString(error));
 }
 
-Fault* faults() {
+Faults faults() {
   static Fault* record = [] {
     void* p = nullptr;
     check_cuda("faults", cudaMalloc(&p, sizeof(Fault)));
     check_cuda("faults", cudaMemsetAsync(p, 0, sizeof(Fault), stream()));
     return static_cast<Fault*>(p);
   }();
-  return record;
+  static std::atomic<uint64_t> launches{0};
+  constexpr uint64_t numbers = (uint64_t(1) << (64 - Faults::place_bits)) - 1;
+  return {record, launches.fetch_add(1, std::memory_order_relaxed) % numbers + 1};
 }
 
 namespace {
@@ -49,11 +52,11 @@ void wait(const char* op) {
   }();
   static std::mutex lock;
   std::lock_guard guard(lock);
-  check_cuda(op, cudaMemcpyAsync(seen, faults(), sizeof(Fault), cudaMemcpyDeviceToHost, stream()));
+  check_cuda(op, cudaMemcpyAsync(seen, faults().record, sizeof(Fault), cudaMemcpyDeviceToHost, stream()));
   check_cuda(op, cudaStreamSynchronize(stream()));
-  if (seen->kind == Fault::none) return;
+  if (seen->key == 0) return;
   const Fault fault = *seen;
-  check_cuda(op, cudaMemsetAsync(faults(), 0, sizeof(Fault), stream()));
+  check_cuda(op, cudaMemsetAsync(faults().record, 0, sizeof(Fault), stream()));
   switch (fault.kind) {
     case Fault::index: fail<IndexError>(fault.op, "index ", fault.value, " is out of range for size ", fault.size);
     case Fault::label: fail<IndexError>(fault.op, "y holds class ", fault.value, ", needs 0 <= y < ", fault.size);

@@ -18,9 +18,9 @@ template <class F> void each_unit(int64_t row_bytes, const void* x, const void* 
 
 // y[o, j, k] = x[o, index[j], k].  One thread a unit of a row: reads and writes each row once.
 template <class U>
-__global__ void take_units(const U* x, const int64_t* index, U* y, int64_t size, int64_t n, int64_t m, int64_t inner, Fault* fault) {
+__global__ void take_units(const U* x, const int64_t* index, U* y, int64_t size, int64_t n, int64_t m, int64_t inner, Faults faults) {
   for (int64_t i = first(); i < size; i += stride()) {
-    const int64_t row = i / inner, j = checked(index[row % m], n, "take", fault);
+    const int64_t row = i / inner, j = checked(index[row % m], n, "take", i, faults);
     y[i] = j < 0 ? U{} : x[(row / m * n + j) * inner + i % inner];
   }
 }
@@ -38,9 +38,9 @@ void take(const Tensor& x, const Tensor& index, Tensor& y) {
 // y[o, j, k] = x[o, index[o, j, k], k]
 template <class U>
 __global__ void take_elements(const U* x, const int64_t* index, U* y, int64_t size, int64_t n, int64_t m, int64_t inner,
-                              Fault* fault) {
+                              Faults faults) {
   for (int64_t i = first(); i < size; i += stride()) {
-    const int64_t j = checked(index[i], n, "take_along_axis", fault);
+    const int64_t j = checked(index[i], n, "take_along_axis", i, faults);
     y[i] = j < 0 ? U{} : x[(i / inner / m * n + j) * inner + i % inner];
   }
 }
@@ -57,10 +57,10 @@ constexpr uint64_t nowhere = ~uint64_t(0);                 // the key of a refus
 
 // keys[(o inner + k) m + j] = index[o, j, k], a row of keys for each line
 __global__ void place_keys(const int64_t* index, uint64_t* keys, int64_t size, int64_t n, int64_t m, int64_t inner, const char* op,
-                           Fault* fault) {
+                           Faults faults) {
   for (int64_t i = first(); i < size; i += stride()) {
     const int64_t k = i % inner, j = i / inner % m, o = i / inner / m;
-    keys[(o * inner + k) * m + j] = uint64_t(checked(index[i], n, op, fault));     // -1 is nowhere
+    keys[(o * inner + k) * m + j] = uint64_t(checked(index[i], n, op, i, faults));     // -1 is nowhere
   }
 }
 
@@ -77,10 +77,10 @@ template <class C> struct Larger {
 // keys walks them; `own` says that every line (o, k) has keys of its own, else all share one row of keys.
 template <template <class> class Kind, class T>
 __global__ void join_places(const T* d, const uint64_t* keys, const int64_t* places, T* y, int64_t size, int64_t n, int64_t m,
-                            int64_t inner, bool own, const Fault* fault) {
+                            int64_t inner, bool own, Faults faults) {
   using Join = Kind<compute_t<T>>;
   using Total = typename Join::Total;
-  if (fault->kind != Fault::none) return;                  // nothing is changed by a call with a wrong index
+  if (faults.any()) return;                  // nothing is changed by a call with a wrong index
   for (int64_t i = first(); i < size; i += stride()) {
     const int64_t k = i % inner, j = i / inner % m, o = i / inner / m;
     const int64_t row = own ? (o * inner + k) * m : 0;
@@ -117,8 +117,8 @@ void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
 // y[position] = value, for the last value of each position.
 template <class U>
 __global__ void put_elements(const U* values, const uint64_t* keys, const int64_t* places, U* y, int64_t m, Strided<1> axes,
-                             const Fault* fault) {
-  if (fault->kind != Fault::none) return;
+                             Faults faults) {
+  if (faults.any()) return;
   for (int64_t i = first(); i < m; i += stride()) {
     const uint64_t key = keys[i];
     if (key == nowhere || (i + 1 < m && keys[i + 1] == key)) continue;

@@ -26,7 +26,7 @@ struct Sign {                                                                   
 
 // Python's signs: the quotient is rounded down, the remainder has the sign of b, and a = (a // b) b + a % b.
 struct FloorDivide {
-  Fault* fault;
+  Faults faults;
   template <class C> __device__ C operator()(C a, C b) const {
     if constexpr (std::is_floating_point_v<C>) {
       if (b == 0) return a / b;
@@ -34,7 +34,7 @@ struct FloorDivide {
       return q == 0 ? std::copysign(q, a / b) : std::nearbyint(q);   // q is nearly whole; ⌊a / b⌋ may be one off
     }
     else {
-      if (b == 0) return report(fault, Fault::division, "floor_divide", 0, 0), C(0);
+      if (b == 0) return report(faults, Fault::division, "floor_divide", 0, 0, 0), C(0);
       if (std::is_signed_v<C> && b == C(-1)) return C(0) - a;      // the most negative value has no positive twin
       const C q = a / b;
       return (a % b != 0 && below_zero(a) != below_zero(b)) ? q - 1 : q;
@@ -42,13 +42,13 @@ struct FloorDivide {
   }
 };
 struct Remainder {
-  Fault* fault;
+  Faults faults;
   template <class C> __device__ C operator()(C a, C b) const {
     if constexpr (std::is_floating_point_v<C>) {
       const C r = std::fmod(a, b);
       return r == 0 ? std::copysign(r, b) : (r < 0) != (b < 0) ? r + b : r;
     } else {
-      if (b == 0) return report(fault, Fault::division, "remainder", 0, 0), C(0);
+      if (b == 0) return report(faults, Fault::division, "remainder", 0, 0, 0), C(0);
       if (std::is_signed_v<C> && b == C(-1)) return 0;
       const C r = a % b;
       return r != 0 && below_zero(r) != below_zero(b) ? r + b : r;
@@ -56,11 +56,11 @@ struct Remainder {
   }
 };
 struct Power {
-  Fault* fault;
+  Faults faults;
   template <class C> __device__ C operator()(C a, C b) const {
     if constexpr (std::is_floating_point_v<C>) return std::pow(a, b);
     else {
-      if (below_zero(b)) return report(fault, Fault::negative_power, "power", 0, 0), C(0);
+      if (below_zero(b)) return report(faults, Fault::negative_power, "power", 0, 0, 0), C(0);
       using U = std::make_unsigned_t<C>;
       U r = 1, base = U(a);
       for (U e = U(b); e; e >>= 1, base = U(base * base)) if (e & 1) r = U(r * base);

@@ -93,7 +93,7 @@ constexpr const char* name = "softmax_cross_entropy";
 // y = log Σ eᶻ - (1 - s) z_class - s mean z;  slope g = (softmax(z) - t) d.   Book: (3.29)-(3.31), (5.20)
 // The same work split as softmax over rows; `slope` writes K values a row, else one.
 template <bool slope, class T>
-__global__ void cross_entropy_rows(const T* z, const T* d, T* y, Target target, Lines lines, Fault* fault) {
+__global__ void cross_entropy_rows(const T* z, const T* d, T* y, Target target, Lines lines, Faults faults) {
   using C = compute_t<T>;
   Norm<C>* room = shared<Places<C>>().place;
   const int across = threads / lines.down, t = threadIdx.x, within = t % lines.down;
@@ -114,7 +114,7 @@ __global__ void cross_entropy_rows(const T* z, const T* d, T* y, Target target, 
     if (!real) continue;
     const int64_t label = target.classes[row];
     const bool skipped = target.ignores && label == target.ignored, wrong = !skipped && (label < 0 || label >= K);
-    if (wrong) report(fault, Fault::label, name, label, K);
+    if (wrong) report(faults, Fault::label, name, row, label, K);
     const C log_sum = norm.sum == 0 ? C(0) : std::log(norm.sum), scale = norm.sum == 0 ? C(0) : C(1) / norm.sum;
     const C on = C(1 - target.smoothing);
     if constexpr (slope) {

@@ -7,13 +7,13 @@ namespace {
 struct Pattern { const int64_t *indptr, *indices; int64_t rows, stored, n; };
 
 // indptr climbs from 0 to the number of values, and every column lies in 0 ... n - 1.
-__global__ void check_pattern(Pattern a, const char* op, Fault* fault) {
+__global__ void check_pattern(Pattern a, const char* op, Faults faults) {
   if (first() == 0 && (a.indptr[0] != 0 || a.indptr[a.rows] != a.stored))
-    report(fault, Fault::pattern_ends, op, a.indptr[0], a.stored, a.indptr[a.rows]);
+    report(faults, Fault::pattern_ends, op, 0, a.indptr[0], a.stored, a.indptr[a.rows]);
   for (int64_t i = first(); i < a.rows; i += stride())
-    if (a.indptr[i] > a.indptr[i + 1]) report(fault, Fault::pattern_falls, op, a.indptr[i], i, a.indptr[i + 1]);
+    if (a.indptr[i] > a.indptr[i + 1]) report(faults, Fault::pattern_falls, op, 1 + i, a.indptr[i], i, a.indptr[i + 1]);
   for (int64_t k = first(); k < a.stored; k += stride())
-    if (a.indices[k] < 0 || a.indices[k] >= a.n) report(fault, Fault::column, op, a.indices[k], a.n);
+    if (a.indices[k] < 0 || a.indices[k] >= a.n) report(faults, Fault::column, op, 1 + a.rows + k, a.indices[k], a.n);
 }
 Pattern checked_pattern(const char* op, const Tensor& indptr, const Tensor& indices, int64_t n) {
   const Pattern a{indptr.data<int64_t>(), indices.data<int64_t>(), indptr.size() - 1, indices.size(), n};
@@ -24,8 +24,8 @@ Pattern checked_pattern(const char* op, const Tensor& indptr, const Tensor& indi
 // y[r, k] = Σ_j values[j] x[indices[j], k] for j in indptr[r] ... indptr[r + 1].  One thread an element of y, the terms in
 // order: reads the matrix once for each of the `inner` columns, mostly from cache.
 template <class T>
-__global__ void csr_rows(Pattern a, const T* values, const T* x, T* y, int64_t size, int64_t inner, const Fault* fault) {
-  if (fault->kind != Fault::none) return;
+__global__ void csr_rows(Pattern a, const T* values, const T* x, T* y, int64_t size, int64_t inner, Faults faults) {
+  if (faults.any()) return;
   for (int64_t at = first(); at < size; at += stride()) {
     const int64_t r = at / inner, k = at % inner;
     double total = 0;
@@ -46,8 +46,8 @@ void csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& value
 
 // y[k] = ⟨a[i], b[indices[k]]⟩, k in row i, found by bisection.  One thread a value.
 template <class T>
-__global__ void csr_values(Pattern p, const T* a, const T* b, T* y, int64_t inner, const Fault* fault) {
-  if (fault->kind != Fault::none) return;
+__global__ void csr_values(Pattern p, const T* a, const T* b, T* y, int64_t inner, Faults faults) {
+  if (faults.any()) return;
   for (int64_t k = first(); k < p.stored; k += stride()) {
     int64_t low = 0, high = p.rows - 1;                    // the last row that starts at or before k
     while (low < high) {

@@ -126,3 +126,18 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
 print(keep[0][0, 0].item())
 """)
     assert out == "400.0\n"
+
+
+def test_the_first_of_several_faults_is_named_on_any_number_of_threads():
+    index = np.zeros(1_000_000, dtype=np.int64)
+    index[700_000:] = 5
+    index[600_001], index[900_000] = 9, 7
+    before = cr.num_threads()
+    try:
+        for n in (1, 4):
+            cr.set_num_threads(n)
+            for _ in range(20):
+                with pytest.raises(IndexError, match="index 9 is out"):
+                    cr.take(cr.ones(3), cr.tensor(index))
+    finally:
+        cr.set_num_threads(before)

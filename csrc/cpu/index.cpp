@@ -69,11 +69,15 @@ void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
   constexpr int64_t width = 64;
   const int64_t chunks = (inner + width - 1) / width;
   if (d.size() == 0) return;
+  const int64_t* pi = index.data<int64_t>();
+  if (chunks > 1)                                              // the first wrong one is named, not the first in a task
+    parallel_for(d.size(), grain, [=](int64_t begin, int64_t end) {
+      for (int64_t at = begin; at < end; at++) checked(pi[at], n, "scatter_add");
+    });
   each_number(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* pd = d.data<T>();
     T* py = y.data<T>();
-    const int64_t* pi = index.data<int64_t>();
     parallel_for(outer * chunks, std::max<int64_t>(1, grain / (m * std::min(inner, width))), [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; task++) {
         const int64_t o = task / chunks, first = task % chunks * width, last = std::min(inner, first + width);

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,17 +27,24 @@ struct Job {
   void* f;
   int64_t n, grain;
   std::atomic<int64_t> next{0};
-  std::atomic<bool> failed{false};
-  std::exception_ptr error;
+  std::atomic<int64_t> failed_at{std::numeric_limits<int64_t>::max()};
+  std::mutex failing{};
+  std::exception_ptr error{};                  // of the lowest chunk that fails: those below it are all run
 
+  void fail(int64_t begin) {
+    std::lock_guard guard(failing);
+    if (begin > failed_at) return;
+    failed_at = begin;
+    error = std::current_exception();
+  }
   void work() {
     for (;;) {
       const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= n || failed.load(std::memory_order_relaxed)) return;
+      if (begin >= n || begin > failed_at.load(std::memory_order_relaxed)) return;
       try {
         chunk(f, begin, begin + grain < n ? begin + grain : n);
       } catch (...) {
-        if (!failed.exchange(true)) error = std::current_exception();
+        fail(begin);
       }
     }
   }
@@ -171,7 +179,7 @@ void run_parallel(int64_t n, int64_t grain, Chunk chunk, void* f) {
   Pool& p = pool();
   std::unique_lock held(p.call, std::try_to_lock);
   if (!held || p.alone()) return chunk(f, 0, n);
-  Job job{chunk, f, n, grain, {}, {}, {}};
+  Job job{chunk, f, n, grain};
   {
     Unlocked interpreter;
     p.run(job);

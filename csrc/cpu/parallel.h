@@ -2,7 +2,8 @@
 //
 // Chunk boundaries are multiples of the grain on any number of threads (one thread may be handed several chunks in one
 // call), so a kernel whose elements do not depend on each other gives the same bytes on 1 thread as on 64; one that sums
-// must keep a partial sum for each fixed piece of its input and add these up in order.
+// must keep a partial sum for each fixed piece of its input and add these up in order. Of several chunks that throw, the
+// lowest is heard.
 #pragma once
 #include <cstdint>
 #include <type_traits>

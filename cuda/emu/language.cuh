@@ -39,6 +39,13 @@ template <class T> T& shared() {
 // The dynamic shared memory that the launch asked for.
 template <class T> T* dynamic_shared() { return static_cast<T*>(emu::dynamic_shared()); }
 
+// Runs f while no other thread runs one under this lock: threads change only where they wait, and f does not wait.
+template <class F> void locked(unsigned* lock, F&& f) {
+  emu::acquire(lock);
+  f();
+  emu::release(lock);
+}
+
 // A value in the type it is computed in, and back.
 template <class T> compute_t<T> widen(T x) { return compute_t<T>(x); }
 template <class T, class C> T narrow(C x) { return T(compute_t<T>(x)); }

@@ -30,6 +30,15 @@ template <class T> __device__ __forceinline__ T& shared() {
 extern __shared__ __align__(16) unsigned char dynamic_bytes[];
 template <class T> __device__ __forceinline__ T* dynamic_shared() { return reinterpret_cast<T*>(dynamic_bytes); }
 
+// Runs f while no other thread runs one under this lock; threads of a warp take turns (compute capability 7.0).
+template <class F> __device__ __forceinline__ void locked(unsigned* lock, F&& f) {
+  while (atomicCAS(lock, 0u, 1u) != 0) {}
+  __threadfence();
+  f();
+  __threadfence();
+  atomicExch(lock, 0u);
+}
+
 // A value in the type it is computed in, and back.
 template <class T> __device__ __forceinline__ compute_t<T> widen(T x) {
   if constexpr (std::is_same_v<T, float16>) return __half2float(__ushort_as_half(x.bits));

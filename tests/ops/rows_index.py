@@ -114,12 +114,25 @@ CORNERS = {
 
 X, I = cr.ones((3, 4)), cr.tensor([0, 1])
 FLOAT, BOOL = cr.tensor([0.0, 1.0]), cr.tensor([True, False])
+WRONG = cr.arange(300)
+WRONG_PLACES = cr.tensor(np.where(np.arange(350).reshape(5, 70) % 70 == 3, [[0], [-9], [-8], [-7], [5]], 0) +
+                         np.where(np.arange(350).reshape(5, 70) == 65, 7, 0))
 
 ERRORS = {
     "take_far": (lambda: cr.take(X, cr.tensor([0, 3]), axis=0), IndexError, "take: index 3 is out of range for size 3"),
     "take_back": (lambda: cr.take(X, cr.tensor([-5]), axis=1), IndexError, "take: index -5 is out of range for size 4"),
     "take_from_nothing": (lambda: cr.take(cr.ones((0, 2)), I, axis=0), IndexError,
                           "take: index 0 is out of range for size 0"),
+    # of several wrong ones the first, whichever thread finds which
+    "take_first": (lambda: cr.take(X, WRONG, axis=1), IndexError, "take: index 4 is out of range for size 4"),
+    "take_along_axis_first": (lambda: cr.take_along_axis(cr.ones((5, 70)), WRONG_PLACES, axis=0), IndexError,
+                              "take_along_axis: index 7 is out of range for size 5"),
+    "index_add_first": (lambda: cr.index_add(X, 0, WRONG, cr.ones((300, 4))), IndexError,
+                        "index_add: index 3 is out of range for size 3"),
+    "scatter_add_first": (lambda: cr.scatter_add(cr.ones((5, 70)), 0, WRONG_PLACES, cr.ones((5, 70))), IndexError,
+                          "scatter_add: index 7 is out of range for size 5"),
+    "take_after_take": (lambda: cr.take(X, I + cr.take(WRONG, I + 299), axis=0), IndexError,
+                        "take: index 300 is out of range for size 300"),
     "take_bool": (lambda: cr.take(X, BOOL, axis=0), cr.DTypeError,
                   r"take: index must be an integer tensor, got bool; use .astype\(cr.int64\)"),
     "take_float": (lambda: cr.take(X, FLOAT, axis=0), cr.DTypeError, "take: index must be an integer .*, got float32.*"),

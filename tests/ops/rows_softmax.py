@@ -73,6 +73,9 @@ ERRORS = {
     "softmax_cross_entropy_class": (
         lambda: cr.softmax_cross_entropy(Z, cr.tensor([0, 1, 2, 3])), IndexError,
         "softmax_cross_entropy: y holds class 3, needs 0 <= y < 3"),
+    "softmax_cross_entropy_first": (
+        lambda: cr.softmax_cross_entropy(cr.ones((300, 3)), 2 + cr.arange(300)), IndexError,
+        "softmax_cross_entropy: y holds class 3, needs 0 <= y < 3"),
     "softmax_cross_entropy_negative": (
         lambda: cr.softmax_cross_entropy(Z, cr.tensor([0, 1, 2, -1])), IndexError,
         "softmax_cross_entropy: y holds class -1, needs 0 <= y < 3"),
