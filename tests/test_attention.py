@@ -26,7 +26,8 @@ def exact(q, k, v, d, causal):
 def test_values_and_all_slopes_agree_with_the_stored_weights(shape, causal, dtype):
     T, S, m, n = shape
     make = np.random.default_rng(T)
-    q, k, v, d = (make.normal(size=(3, *s)).astype(dtype) for s in ((T, m), (S, m), (S, n), (T, n)))
+    q, k, v, d = (make.normal(size=(3, *s)).astype(dtype)
+                  for s in ((T, m), (S, m), (S, n), (T, n)))
     want = exact(*(x.astype("float64") for x in (q, k, v, d)), causal)
     y, grads = cr.vjp(lambda *x: cr.scaled_dot_product_attention(*x, causal=causal), tuple(map(cr.asarray, (q, k, v))),
                       cr.asarray(d))

@@ -13,7 +13,9 @@ namespace {
 
 constexpr int64_t most_queries = 84, most_keys = 256;
 
-// ---- between the products; the vector forms are in simd/attention.inc
+// ---- between the products; scores are logarithms to base 2 here, and the vector forms are in simd/attention.inc
+constexpr double log2_e = 1.44269504088896340736, log_2 = 0.693147180559945309417;
+
 void soften(int64_t rows, float* s, int64_t s_row, const int64_t* seen, int64_t wide, float* m, float* l, float* y, int64_t y_row,
             int64_t n) {
   simd().soften(rows, s, s_row, seen, wide, m, l, y, y_row, n);
@@ -23,11 +25,11 @@ void soften(int64_t rows, double* s, int64_t s_row, const int64_t* seen, int64_t
   for (int64_t i = 0; i < rows; i++, s += s_row, y += y_row) {
     double top = m[i];
     for (int64_t j = 0; j < seen[i]; j++) top = s[j] > top ? s[j] : top;
-    const double shift = top == -INFINITY ? 0 : top, less = std::exp(m[i] - shift);
+    const double shift = top == -INFINITY ? 0 : top, less = std::exp2(m[i] - shift);
     l[i] *= less;
     m[i] = top;
     for (int64_t j = 0; j < n; j++) y[j] *= less;
-    for (int64_t j = 0; j < seen[i]; j++) l[i] += s[j] = std::exp(s[j] - shift);
+    for (int64_t j = 0; j < seen[i]; j++) l[i] += s[j] = std::exp2(s[j] - shift);
     std::fill(s + seen[i], s + wide, 0.0);
   }
 }
@@ -38,7 +40,7 @@ void soft_slope(int64_t rows, double* s, double* d, int64_t row, const int64_t* 
                 const double* mean) {
   for (int64_t i = 0; i < rows; i++, s += row, d += row) {
     for (int64_t j = 0; j < seen[i]; j++) {
-      s[j] = std::exp(s[j] - log_sum[i]);
+      s[j] = std::exp2(s[j] - log_sum[i]);
       d[j] = s[j] * (d[j] - mean[i]);
     }
     for (int64_t j = seen[i]; j < wide; j++) s[j] = d[j] = 0;
@@ -121,7 +123,7 @@ void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64
       const int64_t h = task / blocks, i0 = task % blocks * high, rows = std::min(high, T - i0);
       const C* kh = keys + h * panels * width * m;
       const C* vh = values ? values + h * S * pitch : v + h * S * n;
-      lay_rows(q + (h * T + i0) * m, m, rows, C(scale), qs, m);
+      lay_rows(q + (h * T + i0) * m, m, rows, C(scale * log2_e), qs, m);
       std::fill_n(sum, rows * pitch, C(0));
       std::fill_n(top, rows, C(-INFINITY));
       std::fill_n(l, rows, C(0));
@@ -136,7 +138,7 @@ void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64
       for (int64_t i = 0; i < rows; i++) {
         const C one = l[i] == 0 ? C(0) : 1 / l[i], m0 = top[i] == -INFINITY ? C(0) : top[i];
         for (int64_t j = 0; j < n; j++) y[(h * T + i0 + i) * n + j] = sum[i * pitch + j] * one;
-        log_sum[h * T + i0 + i] = m0 + (l[i] == 0 ? C(0) : std::log(l[i]));
+        log_sum[h * T + i0 + i] = C(log_2) * (m0 + (l[i] == 0 ? C(0) : std::log2(l[i])));
       }
     }
   });
@@ -152,17 +154,17 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
   const int64_t high = up(most_queries, t.rows) * t.rows, wide = most_keys;
   const Sight sight{causal, S};
   parallel_for(heads, 1, [&](int64_t begin, int64_t end) {
-    Scratch<C> own(panels * width * (m + n) + (2 * T + S + wide) * pm + (T + wide) * pn + T + 2 * high * wide + width);
+    Scratch<C> own(panels * width * (m + n) + (2 * T + S + wide) * pm + (T + wide) * pn + 2 * T + 2 * high * wide + width);
     C* const kt = own.take(panels * width * m), * const vt = own.take(panels * width * n);
     C* const qs = own.take(T * pm), * const sum_q = own.take(T * pm), * const kr = own.take(S * pm), * const dr = own.take(T * pn);
-    C* const sum_k = own.take(wide * pm), * const sum_v = own.take(wide * pn), * const mean = own.take(T);
+    C* const sum_k = own.take(wide * pm), * const sum_v = own.take(wide * pn), * const mean = own.take(T), * const ls = own.take(T);
     C* const s = own.take(high * wide), * const ds = own.take(high * wide);
     std::vector<int64_t> seen(static_cast<size_t>(high));
     for (int64_t h = begin; h < end; h++) {
-      const C *dh = d + h * T * n, *yh = y + h * T * n, *ls = log_sum + h * T;
+      const C *dh = d + h * T * n, *yh = y + h * T * n;
       lay_panels(t, k + h * S * m, m, S, kt);
       lay_panels(t, v + h * S * n, n, S, vt);
-      lay_rows(q + h * T * m, m, T, C(scale), qs, pm);
+      lay_rows(q + h * T * m, m, T, C(scale * log2_e), qs, pm);
       lay_rows(k + h * S * m, m, S, C(1), kr, pm);
       lay_rows(dh, n, T, C(1), dr, pn);
       std::fill_n(sum_q, T * pm, C(0));
@@ -170,6 +172,7 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
         C sum = 0;
         for (int64_t j = 0; j < n; j++) sum += dh[i * n + j] * yh[i * n + j];
         mean[i] = sum;
+        ls[i] = C(log2_e) * log_sum[h * T + i];
       }
       for (int64_t j0 = 0; j0 < S; j0 += wide) {
         const int64_t columns = std::min(wide, S - j0);
@@ -186,7 +189,7 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
           product<C>(t, rows, pm, columns, {ds, wide, 1}, kr + j0 * pm, width, pm, sum_q + i0 * pm, pm, true);
         }
         for (int64_t j = 0; j < columns; j++) {
-          std::copy_n(sum_k + j * pm, m, dk + (h * S + j0 + j) * m);
+          for (int64_t c = 0; c < m; c++) dk[(h * S + j0 + j) * m + c] = C(log_2) * sum_k[j * pm + c];
           std::copy_n(sum_v + j * pn, n, dv + (h * S + j0 + j) * n);
         }
       }
