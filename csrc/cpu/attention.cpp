@@ -156,7 +156,8 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
   parallel_for(heads, 1, [&](int64_t begin, int64_t end) {
     Scratch<C> own(panels * width * (m + n) + (2 * T + S + wide) * pm + (T + wide) * pn + 2 * T + 2 * high * wide + width);
     C* const kt = own.take(panels * width * m), * const vt = own.take(panels * width * n);
-    C* const qs = own.take(T * pm), * const sum_q = own.take(T * pm), * const kr = own.take(S * pm), * const dr = own.take(T * pn);
+    C* const qs = own.take(T * pm), * const sum_q = own.take(T * pm);
+    C* const k_rows = m == pm ? nullptr : own.take(S * pm), * const d_rows = n == pn ? nullptr : own.take(T * pn);
     C* const sum_k = own.take(wide * pm), * const sum_v = own.take(wide * pn), * const mean = own.take(T), * const ls = own.take(T);
     C* const s = own.take(high * wide), * const ds = own.take(high * wide);
     std::vector<int64_t> seen(static_cast<size_t>(high));
@@ -165,8 +166,9 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
       lay_panels(t, k + h * S * m, m, S, kt);
       lay_panels(t, v + h * S * n, n, S, vt);
       lay_rows(q + h * T * m, m, T, C(scale * log2_e), qs, pm);
-      lay_rows(k + h * S * m, m, S, C(1), kr, pm);
-      lay_rows(dh, n, T, C(1), dr, pn);
+      if (k_rows) lay_rows(k + h * S * m, m, S, C(1), k_rows, pm);
+      if (d_rows) lay_rows(dh, n, T, C(1), d_rows, pn);
+      const C *kr = k_rows ? k_rows : k + h * S * m, *dr = d_rows ? d_rows : dh;
       std::fill_n(sum_q, T * pm, C(0));
       for (int64_t i = 0; i < T; i++) {
         C sum = 0;
@@ -179,14 +181,14 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
         std::fill_n(sum_k, columns * pm, C(0));
         std::fill_n(sum_v, columns * pn, C(0));
         for (int64_t i0 = causal ? j0 / high * high : 0; i0 < T; i0 += high) {
-          const int64_t rows = std::min(high, T - i0);
-          product<C>(t, rows, columns, m, {qs + i0 * pm, pm, 1}, kt + j0 * m, width * m, width, s, wide, false);
-          product<C>(t, rows, columns, n, {dr + i0 * pn, pn, 1}, vt + j0 * n, width * n, width, ds, wide, false);
-          sight.seen(i0, rows, j0, columns, seen.data());
-          soft_slope(rows, s, ds, wide, seen.data(), columns, ls + i0, mean + i0);
-          product<C>(t, columns, pn, rows, {s, 1, wide}, dr + i0 * pn, width, pn, sum_v, pn, true);
-          product<C>(t, columns, pm, rows, {ds, 1, wide}, qs + i0 * pm, width, pm, sum_k, pm, true);
-          product<C>(t, rows, pm, columns, {ds, wide, 1}, kr + j0 * pm, width, pm, sum_q + i0 * pm, pm, true);
+          const int64_t rows = std::min(high, T - i0), near = std::min(columns, sight.keys(i0 + rows - 1) - j0);
+          product<C>(t, rows, near, m, {qs + i0 * pm, pm, 1}, kt + j0 * m, width * m, width, s, wide, false);
+          product<C>(t, rows, near, n, {dr + i0 * pn, pn, 1}, vt + j0 * n, width * n, width, ds, wide, false);
+          sight.seen(i0, rows, j0, near, seen.data());
+          soft_slope(rows, s, ds, wide, seen.data(), near, ls + i0, mean + i0);
+          product<C>(t, near, pn, rows, {s, 1, wide}, dr + i0 * pn, width, pn, sum_v, pn, true);
+          product<C>(t, near, pm, rows, {ds, 1, wide}, qs + i0 * pm, width, pm, sum_k, pm, true);
+          product<C>(t, rows, pm, near, {ds, wide, 1}, kr + j0 * pm, width, pm, sum_q + i0 * pm, pm, true);
         }
         for (int64_t j = 0; j < columns; j++) {
           for (int64_t c = 0; c < m; c++) dk[(h * S + j0 + j) * m + c] = C(log_2) * sum_k[j * pm + c];
