@@ -36,8 +36,12 @@ class Normal:
         return cr.exp(self.log_prob(x))
 
     def cdf(self, x: Any) -> Tensor:
-        """Φ((x - μ) / σ) = (1 + erf((x - μ) / (σ √2))) / 2."""
-        return 0.5 * (1.0 + cr.erf((_tensor(x) - self.mean) / self.std * math.sqrt(0.5)))
+        """Φ((x - μ) / σ) = erfc(-(x - μ) / (σ √2)) / 2."""
+        return 0.5 * cr.erfc((self.mean - _tensor(x)) / self.std * math.sqrt(0.5))
+
+    def log_cdf(self, x: Any) -> Tensor:
+        """log Φ((x - μ) / σ), with all its digits far below the mean."""
+        return cr.log_normal_cdf((_tensor(x) - self.mean) / self.std)
 
     def sample(self, shape: Any = (), *, rng: cr.Rng) -> Tensor:
         """Draws (*shape, *broadcast of mean and std), differentiable in mean and std."""

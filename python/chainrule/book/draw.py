@@ -63,3 +63,30 @@ def pictures(axes: Any, images: Any, titles: Any = None, cmap: str = "gray") -> 
         axis.imshow(image.squeeze(), cmap=cmap, interpolation="nearest")
         if titles is not None:
             axis.set_title(str(titles[i]), fontsize=8)
+
+
+def regions(axis: Any, predict: Any, x: tuple[float, float], y: tuple[float, float], *, n: int = 301,
+            colours: Any = COLOURS) -> np.ndarray:
+    """Which class a classifier gives to each point of a rectangle, as coloured ground; the classes (n, n).
+
+    predict(points (n², 2)) gives class numbers 0, 1, ...; class k has colour k, and is drawn over by `points`.
+    """
+    from matplotlib.colors import ListedColormap
+    X, Y = grid(x, y, n)
+    classes = np.asarray(predict(np.c_[X.ravel(), Y.ravel()])).astype(int).reshape(X.shape)
+    K = max(int(classes.max()) + 1, 2)
+    axis.pcolormesh(X, Y, classes, cmap=ListedColormap(list(colours[:K])), vmin=-0.5, vmax=K - 0.5,
+                    alpha=0.22, linewidth=0, rasterized=True, shading="nearest")
+    axis.set(xlim=x, ylim=y)
+    return classes
+
+
+def points(axis: Any, X: Any, classes: Any, *, names: Any = None, colours: Any = COLOURS,
+           **options: Any) -> None:
+    """Samples (n, 2) of classes 0, 1, ..., each class with its colour, marker and a line of the legend."""
+    X, classes = np.asarray(X), np.asarray(classes)
+    for k in np.unique(classes).astype(int):
+        mine = X[classes == k]
+        axis.scatter(mine[:, 0], mine[:, 1], color=colours[k], marker="os^Dv<>p"[k % 8],
+                     label=f"class {k}" if names is None else names[k],
+                     **{"s": 18, "edgecolor": "white", "linewidth": 0.4, "zorder": 3, **options})

@@ -21,6 +21,7 @@ from .order import median, quantile
 from .products import inner, kron, matrix_power, outer, tensordot, vdot, vecdot
 from .recurrent import gru, lstm, rnn
 from .segment import segment_mean, segment_softmax, segment_sum
+from .special import log_normal_cdf, logit
 from .statistics import correlation, covariance
 from .views import (
     broadcast_arrays,

@@ -8,9 +8,11 @@ from .estimator import Estimator, NotFittedError
 from .gpt import GPT
 from .kmeans import Elbow, KMeans, clustering_loss, elbow
 from .lenet import LeNet
+from .likelihood import AdamRecipe, ConvergenceWarning
 from .linear import LinearRegression
-from .pca import PCA
+from .logistic import LogisticRegression, ProbitRegression
 from .multiclass import OneVsOne, OneVsRest
+from .pca import PCA
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -27,15 +29,20 @@ __all__ = [
     "Bottleneck",
     "Elbow",
     "DescentRegression",
+    "AdamRecipe",
+    "Autoencoder",
+    "ConvergenceWarning",
     "Estimator",
     "KMeans",
     "LeNet",
     "LinearRegression",
+    "LogisticRegression",
     "NotFittedError",
     "ResNet",
     "PCA",
     "OneVsOne",
     "OneVsRest",
+    "ProbitRegression",
     "SoftmaxRegression",
     "clustering_loss",
     "elbow",
