@@ -13,6 +13,8 @@ from .linear import LinearRegression
 from .logistic import LogisticRegression, ProbitRegression
 from .multiclass import OneVsOne, OneVsRest
 from .pca import PCA
+from .polynomial import PolynomialRegression
+from .regularised import ElasticNet, Lasso, Ridge
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -20,29 +22,32 @@ from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, 
 __all__ = [
     "GPT",
     "MLP",
+    "PCA",
     "VGG",
+    "AdamRecipe",
     "AlexNet",
     "Autoencoder",
     "AutoencoderCodes",
-    "CodedModel",
     "BasicBlock",
     "Bottleneck",
-    "Elbow",
-    "DescentRegression",
-    "AdamRecipe",
-    "Autoencoder",
+    "CodedModel",
     "ConvergenceWarning",
+    "DescentRegression",
+    "ElasticNet",
+    "Elbow",
     "Estimator",
     "KMeans",
+    "Lasso",
     "LeNet",
     "LinearRegression",
     "LogisticRegression",
     "NotFittedError",
-    "ResNet",
-    "PCA",
     "OneVsOne",
     "OneVsRest",
+    "PolynomialRegression",
     "ProbitRegression",
+    "ResNet",
+    "Ridge",
     "SoftmaxRegression",
     "clustering_loss",
     "elbow",
