@@ -115,3 +115,29 @@ def test_estimators_work_inside_scikit_learns_pipeline_and_search():
     search = GridSearchCV(pipeline, {"linearregression__method": ["svd", "normal"]}, cv=3)
     search.fit(ROWS, targets(pipeline[-1]))
     assert search.score(ROWS, targets(pipeline[-1])) > 0.999
+
+
+def test_parameters_of_inner_estimators_are_reached_by_their_place():
+    pipeline = cr.models.Pipeline([cr.preprocessing.Standardizer(), cr.models.LinearRegression()])
+    assert pipeline.get_params()["steps__1__method"] == "svd"
+    pipeline.set_params(steps__1__method="normal")
+    assert pipeline.steps[1].method == "normal"
+    rest = cr.models.OneVsRest(cr.models.LinearRegression()).set_params(estimator__method="gram")
+    assert rest.estimator.method == "gram"
+    with pytest.raises(ValueError, match="parameter 'estimator__alpha' is unknown; estimator is None"):
+        cr.models.OneVsRest().set_params(estimator__alpha=1)
+
+
+def test_a_saved_estimator_predicts_the_same_bits(tmp_path):
+    y = np.array(["a", "b", "c"])[np.arange(30) % 3]
+    model = cr.models.Pipeline([cr.preprocessing.Standardizer(), cr.models.OneVsOne()]).fit(ROWS, y)
+    cr.models.save(tmp_path / "model.safetensors", model)
+    again = cr.models.load(tmp_path / "model.safetensors")
+    assert repr(again) == repr(model)
+    np.testing.assert_array_equal(again.predict(ROWS), model.predict(ROWS))
+    np.testing.assert_array_equal(again.decision_function(ROWS), model.decision_function(ROWS))
+    cr.io.save(tmp_path / "other.safetensors", {"estimator": "os:system", "attributes": {}})
+    cr.io.save(tmp_path / "plain.safetensors", {"w": np.ones(3)})
+    for name in ("other", "plain"):
+        with pytest.raises(ValueError, match=f"{name}.safetensors: holds no estimator"):
+            cr.models.load(tmp_path / f"{name}.safetensors")

@@ -15,6 +15,9 @@ from .multiclass import OneVsOne, OneVsRest
 from .pca import PCA
 from .polynomial import PolynomialRegression
 from .regularised import ElasticNet, Lasso, Ridge
+from .multiclass import OneVsOne, OneVsRest
+from .pca import PCA
+from .pipeline import Pipeline, load, save
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -48,7 +51,10 @@ __all__ = [
     "ProbitRegression",
     "ResNet",
     "Ridge",
+    "Pipeline",
     "SoftmaxRegression",
+    "load",
+    "save",
     "clustering_loss",
     "elbow",
     "interpolate",

@@ -39,27 +39,30 @@ class Estimator:
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments; with `deep` also those of estimators inside, as outer__inner."""
         params = {name: getattr(self, name) for name in self._names()}
-        for name, value in list(params.items()):
-            if deep and hasattr(value, "get_params") and not isinstance(value, type):
-                params |= {f"{name}__{inner}": part for inner, part in value.get_params().items()}
+        for name in list(params) if deep else []:
+            for place, inner in _inside(name, params[name]):
+                params |= {f"{place}__{key}": value for key, value in inner.get_params().items()}
         return params
 
     def set_params(self, **params: Any) -> Any:
-        """Change arguments of the constructor, of an inner estimator by outer__inner=...; returns self."""
+        """Change arguments of the constructor, or by outer__inner=... those of an estimator inside; self."""
         names = self._names()
-        inside: dict[str, dict[str, Any]] = {}
         for key in params:
-            name, _, rest = key.partition("__")
+            name = key.partition("__")[0]
             if name not in names:
                 raise ValueError(f"{self._op}: parameter {name!r} is unknown; "
                                  f"needs one of {', '.join(names)}")
-            if rest:
-                inside.setdefault(name, {})[rest] = params[key]
-        for name in names:
-            if name in params:
-                setattr(self, name, params[name])
-        for name, values in inside.items():
-            getattr(self, name).set_params(**values)
+        for key in sorted(params, key=lambda k: "__" in k):        # the outer ones first
+            name, _, rest = key.partition("__")
+            if not rest:
+                setattr(self, name, params[key])
+                continue
+            places = sorted(_inside(name, getattr(self, name)), key=lambda pair: -len(pair[0]))
+            place, inner = next(((p, e) for p, e in places if key.startswith(f"{p}__")), ("", None))
+            if inner is None:
+                raise ValueError(f"{self._op}: parameter {key!r} is unknown; "
+                                 f"{name} is {getattr(self, name)!r}")
+            inner.set_params(**{key[len(place) + 2:]: params[key]})
         return self
 
     def __repr__(self) -> str:
@@ -218,6 +221,13 @@ class Clusterer:
     def fit_predict(self, X: Any, y: Any = None) -> Any:
         """The group of each sample that `fit` saw."""
         return self._answer(self.fit(X, y).labels_, X)           # type: ignore[attr-defined]
+
+
+def _inside(name: str, value: Any) -> list[tuple[str, Any]]:
+    """(place, estimator) of a parameter that is one, or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return [pair for i, part in enumerate(value) for pair in _inside(f"{name}__{i}", part)]
+    return [(name, value)] if hasattr(value, "get_params") and not isinstance(value, type) else []
 
 
 def fresh(estimator: Any) -> Any:

@@ -61,9 +61,10 @@ def gram_least_squares(gram: Tensor, Xty: Tensor, rtol: float | None = None) -> 
     """
     used = np.flatnonzero(np.diagonal(np.asarray(gram)))           # a column of zeros has θ = 0
     if used.size < gram.shape[0]:
-        zeros, used = cr.zeros(Xty.shape, dtype=Xty.dtype, device=Xty.device), cr.asarray(used).to(gram.device)
-        inner = gram_least_squares(gram[used][:, used], Xty[used], rtol) if used.size else zeros[:0]
-        return cr.index_add(zeros, 0, used, inner)
+        rows = cr.asarray(used).to(gram.device)
+        zeros = cr.zeros(Xty.shape, dtype=Xty.dtype, device=Xty.device)
+        inner = gram_least_squares(gram[rows][:, rows], Xty[rows], rtol) if used.size else zeros[:0]
+        return cr.index_add(zeros, 0, rows, inner)
     values, V = cr.linalg.eigh(gram)
     rtol = gram.shape[0] * float(np.finfo(values.numpy().dtype).eps) if rtol is None else rtol
     kept = values > rtol * values[-1]
