@@ -10,7 +10,6 @@ import chainrule as cr
 
 from .. import check
 from .._core import Tensor
-from ..preprocessing import PolynomialFeatures
 from .estimator import Estimator, Regressor
 from .linear import design_matrix, least_squares
 
@@ -66,4 +65,4 @@ class PolynomialRegression(Regressor, Estimator):
     def _design(self, z: Tensor) -> Tensor:
         if self.degree == 0:
             return cr.ones((z.shape[0], 1), dtype=z.dtype, device=z.device)
-        return design_matrix(PolynomialFeatures(self.degree).fit_transform(z))
+        return design_matrix(cr.preprocessing.PolynomialFeatures(self.degree).fit_transform(z))

@@ -33,38 +33,40 @@ def simple_regression(x: Any, y: Any) -> tuple[float, float]:
 
 class Band(NamedTuple):
     """Mean response with its confidence band, and what it was made from."""
-    fit: Tensor                          # ŷ(x), (m,)
+    fit: Tensor                          # ŷ(x), (m,) or (m, K)
     low: Tensor
     high: Tensor
-    theta: Tensor                        # (d,), the intercept first
-    errors: Tensor                       # (d,), standard errors of θ
-    s: float                             # estimated deviation of the noise, root of RSS / (n - d)
+    theta: Tensor                        # (d,) or (d, K), the intercept first
+    errors: Tensor                       # standard errors of θ
+    s: Tensor                            # estimated deviation of the noise, root of RSS / (n - d), () or (K,)
 
 
 def confidence_band(X: Any, y: Any, at: Any, *, level: float = 0.95) -> Band:
     """ŷ(x) ± t s √(x̃ᵀ (Xᵀ X)⁻¹ x̃), t of n - d degrees of freedom.   Book: §2.2, Fig. 2.3
 
     If the model is right and its noise normal, the band covers the mean of y at one x with chance `level`.
-    Shapes  X (n, p) or (n,) without the column of ones, y (n,), at (m, p) or (m,); d = 1 + p
+    Shapes  X (n, p) or (n,) without the column of ones, at (m, p) or (m,), y (n,) or (n, K) for K answers;
+            d = 1 + p
     Errors  ValueError unless n > d and the columns are independent
     """
     check.fraction("confidence_band", level=level)
     D, y, at = design_matrix(_float64(X)), _float64(y), design_matrix(_float64(at))
     n, d = D.shape
-    if n <= d or y.shape != (n,) or at.shape[1] != d:
+    if n <= d or y.ndim not in (1, 2) or y.shape[0] != n or at.shape[1] != d:
         raise cr.ShapeError(f"confidence_band: X has {n} rows and {d - 1} columns, y has shape {y.shape}, at "
                             f"{at.shape[1] - 1} columns; needs as many, and more than {d} rows")
     if cr.linalg.matrix_rank(D).item() < d:
         raise ValueError("confidence_band: the columns of X and of ones depend on each other")
     theta, R = least_squares(D, y), cr.linalg.qr(D).R
     residuals = y - D @ theta
-    s = math.sqrt(cr.sum(residuals * residuals).item() / (n - d))
-    fit = at @ theta
-    # (Xᵀ X)⁻¹ = R⁻¹ R⁻ᵀ, so x̃ᵀ (Xᵀ X)⁻¹ x̃ = ‖R⁻ᵀ x̃‖²
-    spread = s * cr.norm(cr.linalg.solve_triangular(R.mT, at.mT), axis=0)
-    width = student_quantile((1 + level) / 2, n - d) * spread
-    inverse = cr.linalg.solve_triangular(R, cr.eye(d, dtype=cr.float64), upper=True)
-    return Band(fit, fit - width, fit + width, theta, s * cr.norm(inverse, axis=1), s)
+    s = cr.sqrt(cr.sum(residuals * residuals, axis=0) / float(n - d))
+    # (Xᵀ X)⁻¹ = R⁻¹ R⁻ᵀ, so x̃ᵀ (Xᵀ X)⁻¹ x̃ = ‖R⁻ᵀ x̃‖², and for the variances of θ x̃ is a unit vector
+    spread = cr.norm(cr.linalg.solve_triangular(R.mT, at.mT), axis=0)
+    of_theta = cr.norm(cr.linalg.solve_triangular(R, cr.eye(d, dtype=cr.float64), upper=True), axis=1)
+    if y.ndim == 2:
+        spread, of_theta = spread[:, None], of_theta[:, None]
+    fit, width = at @ theta, student_quantile((1 + level) / 2, n - d) * s * spread
+    return Band(fit, fit - width, fit + width, theta, s * of_theta, s)
 
 
 def student_cdf(t: float, nu: int) -> float:
