@@ -13,8 +13,9 @@ import chainrule as cr
 
 from . import check
 from .metrics import square_error
+from .models.estimator import fresh
 from .random import Rng
-from .selection import Estimate, Performance, error, fresh
+from .selection import Estimate, Performance, error
 
 Law = Callable[[int, Rng], tuple[Any, Any]]
 

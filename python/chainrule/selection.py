@@ -17,6 +17,7 @@ from ._core import Tensor
 from .data.dataset import Dataset
 from .data.dataset import rows as tensor_rows
 from .metrics import square_error
+from .models.estimator import fresh
 from .random import Rng, permutation, randint, uniform
 
 Performance = Callable[[Any, Any], np.ndarray]           # (predicted, y) -> P(ŷ, y) of each sample
@@ -178,7 +179,8 @@ def search(model: Any, settings: Iterable[dict[str, Any]], X: Any, y: Any, *, va
     """
     table, models = [], []
     for setting in settings:
-        candidate = fresh(model, **setting)
+        candidate = fresh(model)
+        candidate.set_params(**setting)
         if validation is None:
             value = cross_validate(candidate, X, y, folds, performance).mean
         else:
@@ -227,12 +229,6 @@ def log_uniform(low: float, high: float) -> Callable[[Rng], float]:
     if not 0 < low < high < math.inf:
         raise ValueError(f"log_uniform: needs 0 < low < high, got {low} and {high}")
     return lambda rng: low * (high / low) ** uniform((), rng=rng).item()
-
-
-def fresh(model: Any, **settings: Any) -> Any:
-    """An untrained model of the same settings, some of them changed."""
-    made = type(model)(**copy.deepcopy(model.get_params(deep=False)))
-    return made.set_params(**settings) if settings else made
 
 
 # ---- Resampling

@@ -158,3 +158,30 @@ def test_a_polynomial_of_several_features_predicts_as_numpys_least_squares():
         model.powers()
     with pytest.raises(ValueError, match="degree must be a positive integer, got 1.5"):
         cr.models.PolynomialRegression(1.5).fit(X, y)
+
+
+@book("2.2-logistic-p1-p30")
+def test_two_logistic_models_tell_tumours_apart_over_many_splits():
+    pytest.importorskip("sklearn")
+    metrics, data = cr.metrics, cr.data.breast_cancer(split=False, dtype=np.float64)
+    found = {1: [], 30: []}
+    for seed in range(25):
+        train, test = cr.selection.train_test_split(data, rng=cr.Rng(seed))
+        assert (len(train), len(test)) == (456, 113)
+        for p, columns, l2 in ((1, slice(24, 25), 0.0), (30, slice(0, 30), 1.0)):
+            model = cr.models.Pipeline([cr.preprocessing.Standardizer(), cr.models.LogisticRegression(l2=l2)])
+            model.fit(train.x[:, columns], train.y)
+            assert model.steps_[-1].parameter_count() == p + 1
+            scores = model.predict_proba(test.x[:, columns])[:, 1]
+            decided = metrics.decide(scores)
+            assert np.array_equal(decided, model.predict(test.x[:, columns]))
+            found[p].append((metrics.accuracy(decided, test.y), metrics.auc(scores, test.y),
+                             metrics.f_score(decided, test.y, average="binary")))
+    one, all_of_them = (np.array(found[p]) for p in (1, 30))
+    assert np.allclose(one.mean(0), (0.705, 0.743, 0.52), atol=0.03)
+    low, high = np.percentile(one, (5, 95), axis=0)
+    assert (low < (0.73, 0.70, 0.508)).all() and (high > (0.73, 0.70, 0.508)).all(), "the book's one split"
+    assert all_of_them[:, 0].min() > 0.94 and abs(all_of_them[:, 0].mean() - 0.975) < 0.01
+    assert abs(all_of_them[:, 1].mean() - 0.994) < 0.005 and all_of_them[:, 1].min() >= 0.92
+    raw = data.x[:, 24].numpy()
+    assert metrics.auc(raw, data.y) == pytest.approx(0.754056, abs=1e-6)
