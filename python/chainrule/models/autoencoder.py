@@ -11,6 +11,7 @@ from .. import check
 from .._core import Tensor
 from ..nn import Identity, Linear, Module
 from ..nn.activation import activation_function
+from .pca import PCA
 
 Activation = str | Callable[[Tensor], Tensor]
 
@@ -69,19 +70,13 @@ class Autoencoder(Module):
 
         The mean is in the biases: code Vᵀ(x - x̄), reconstruction x̄ + V code.   Book: (3.44)-(3.46)
 
-        Errors  ValueError unless 1 <= m <= min(n, p) and x is finite
+        Errors  those of PCA: ValueError unless 1 <= m <= min(n, p) and x is finite
         """
-        check.positive("Autoencoder.pca", m=m)
-        if x.ndim != 2 or m > min(x.shape):
-            raise ValueError(f"Autoencoder.pca: x {tuple(x.shape)} needs two axes (n, p) and m {m} at most "
-                             "min(n, p)")
-        if not cr.all(cr.isfinite(x)).item():
-            raise ValueError("Autoencoder.pca: x must be finite, has NaN or infinity")
-        mean = cr.mean(x, axis=0)
-        V = cr.linalg.svd(x - mean, full_matrices=False).Vh[:m].T
-        made = cls(x.shape[1], m, rng=cr.Rng(0), code="identity", output="identity").to(dtype=x.dtype)
+        learned = PCA(m).fit(x)
+        V, mean = (cr.asarray(a).astype(x.dtype).to(x.device) for a in (learned.components_.T, learned.mean_))
+        made = cls(x.shape[1], m, rng=cr.Rng(0), code="identity", output="identity")
         made.encoder.layers[0].weight, made.encoder.layers[0].bias = V.T.copy(), -(mean @ V)
-        made.decoder.layers[0].weight, made.decoder.layers[0].bias = V.copy(), mean
+        made.decoder.layers[0].weight, made.decoder.layers[0].bias = V.copy(), mean.copy()
         return made
 
     def __call__(self, x: Tensor) -> Tensor:
