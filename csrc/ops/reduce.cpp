@@ -39,6 +39,17 @@ Tensor as_result(const char* op, const Tensor& values, const Tensor& x) {
   if (recording() && x.node()) attach_node(op, y);
   return y;
 }
+// Whether a sum of powers has left the range of its type, or is so small that digits are lost. Looked at on the CPU only:
+// elsewhere it would have to be waited for.
+bool out_of_range(const Tensor& sums) {
+  if (sums.device() != Device::cpu) return false;
+  return each_float(sums.dtype(), [&](auto tag) {
+    using C = compute_t<typename decltype(tag)::type>;
+    constexpr C least = std::numeric_limits<C>::min() / std::numeric_limits<C>::epsilon();
+    const auto* s = sums.data<typename decltype(tag)::type>();
+    return std::any_of(s, s + sums.size(), [](auto v) { return C(v) < least || C(v) == std::numeric_limits<C>::infinity(); });
+  });
+}
 
 }  // namespace
 
@@ -132,9 +143,17 @@ Tensor norm(const Tensor& x0, double p, const Axes& given, bool keepdims) {
   if (p == 0) return astype(count_nonzero(x, axes, keepdims), x.dtype());
   require<ValueError>(!std::isnan(p), "norm", "ord must be a number, got nan");
 
-  const Tensor v = x.detached();
-  const Tensor powers = p == 2 ? v * v : power(abs(v), weak_scalar(p));
-  const Tensor y = as_result("norm", power(sum(powers, axes, keep), weak_scalar(1 / p)), x);
+  const auto powers = [&, axes = axes](const Tensor& v) {
+    return sum(p == 2 ? v * v : power(abs(v), weak_scalar(p)), axes, keep);
+  };
+  const Tensor v = x.detached(), sums = powers(v);
+  Tensor values = power(sums, weak_scalar(1 / p));
+  if (n > 0 && out_of_range(sums)) {                             // of numbers around 1, and back
+    const Tensor top = max(abs(v), axes, keep), one = weak_scalar(1.0);
+    const Tensor m = where(logical_and(less(zero(), top), less(top, weak_scalar(INFINITY))), top, one);
+    values = power(powers(v / m), weak_scalar(1 / p)) * m;
+  }
+  const Tensor y = as_result("norm", values, x);
   if (y.node()) {
     const auto slope = [=, self = Self(y)] {
       const Tensor y = self, flat = equal(y, zero()), safe = where(flat, weak_scalar(1.0), y);

@@ -145,7 +145,7 @@ def test_kmeans_does_not_depend_on_the_number_of_threads():
 
 
 def test_what_kmeans_cannot_do_it_says_in_one_line():
-    x = np.eye(3)
+    x, infinite = np.eye(3), np.full((3, 3), np.inf)
     for estimator, X, text in (
             (KMeans(4), x, r"KMeans: n_clusters=4 needs as many samples, got n_samples=3"),
             (KMeans(0), x, r"KMeans: n_clusters must be a positive integer, got 0"),
@@ -153,7 +153,7 @@ def test_what_kmeans_cannot_do_it_says_in_one_line():
             (KMeans(2, init="best"), x, r"KMeans: init 'best' is unknown; needs one of k-means\+\+, random"),
             (KMeans(2, init=x), x, r"KMeans: init \(3, 3\) needs to be \(n_clusters, n_features\), "
                                    r"here \(2, 3\)"),
-            (KMeans(3, init=np.full((3, 3), np.inf)), x, r"KMeans: init holds NaN or inf, needs finite numbers")):
+            (KMeans(3, init=infinite), x, r"KMeans: init holds NaN or inf, needs finite numbers")):
         with pytest.raises(ValueError, match=f"^{text}$"):
             estimator.fit(X)
         assert not hasattr(estimator, "labels_")
