@@ -33,11 +33,16 @@ def normal_equations(X: Tensor, y: Tensor) -> Tensor:
     Errors  ValueError when Xᵀ X is singular: columns depend on each other, or n < d
     Cost    n d² + d³/3 multiply-adds; squares the condition number, so half of the digits may be lost
     """
+    gram = X.mT @ X
     try:
-        L = cr.linalg.cholesky(X.mT @ X)
+        L = cr.linalg.cholesky(gram)
+        left = (cr.diagonal(L) ** 2 / cr.diagonal(gram)).numpy()   # of each column, beside those before it
+        singular = np.any(left <= len(left) * np.finfo(left.dtype).eps)
     except ValueError:
+        singular = True
+    if singular:
         raise ValueError(f"normal_equations: Xᵀ X is singular for X {X.shape}: columns depend on each other; "
-                         "use least_squares") from None
+                         "use least_squares")
     half = cr.linalg.solve_triangular(L, X.mT @ y)
     return cr.linalg.solve_triangular(L.mT, half, upper=True)
 
