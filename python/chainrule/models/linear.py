@@ -37,7 +37,7 @@ def normal_equations(X: Tensor, y: Tensor) -> Tensor:
     try:
         L = cr.linalg.cholesky(gram)
         left = (cr.diagonal(L) ** 2 / cr.diagonal(gram)).numpy()   # of each column, beside those before it
-        singular = np.any(left <= len(left) * np.finfo(left.dtype).eps)
+        singular = bool(np.any(left <= len(left) * np.finfo(left.dtype).eps))
     except ValueError:
         singular = True
     if singular:
