@@ -2,23 +2,25 @@
 from ..nn.linear import MLP
 from .alexnet import AlexNet
 from .autoencoder import Autoencoder, interpolate
+from .boxes import iou, non_maximum_suppression
 from .codes import AutoencoderCodes, CodedModel
 from .descent import DescentRegression
+from .detection import Detection, GridDetector, detection_loss, detection_scores, detection_targets
 from .estimator import Estimator, NotFittedError
 from .gpt import GPT
 from .kmeans import Elbow, KMeans, clustering_loss, elbow
 from .lenet import LeNet
 from .likelihood import AdamRecipe, ConvergenceWarning
 from .linear import LinearRegression
+from .localization import Localizer, localization_loss, located
 from .logistic import LogisticRegression, ProbitRegression
 from .multiclass import OneVsOne, OneVsRest
 from .pca import PCA
+from .pipeline import Pipeline, load, save
 from .polynomial import PolynomialRegression
 from .regularised import ElasticNet, Lasso, Ridge
-from .multiclass import OneVsOne, OneVsRest
-from .pca import PCA
-from .pipeline import Pipeline, load, save
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from .segmentation import SegmentationNet
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
@@ -36,33 +38,44 @@ __all__ = [
     "CodedModel",
     "ConvergenceWarning",
     "DescentRegression",
+    "Detection",
     "ElasticNet",
     "Elbow",
     "Estimator",
+    "GridDetector",
     "KMeans",
     "Lasso",
     "LeNet",
     "LinearRegression",
+    "Localizer",
     "LogisticRegression",
     "NotFittedError",
     "OneVsOne",
     "OneVsRest",
+    "Pipeline",
     "PolynomialRegression",
     "ProbitRegression",
     "ResNet",
     "Ridge",
-    "Pipeline",
+    "SegmentationNet",
     "SoftmaxRegression",
-    "load",
-    "save",
     "clustering_loss",
+    "detection_loss",
+    "detection_scores",
+    "detection_targets",
     "elbow",
     "interpolate",
+    "iou",
+    "load",
+    "localization_loss",
+    "located",
+    "non_maximum_suppression",
     "resnet18",
     "resnet34",
     "resnet50",
     "resnet101",
     "resnet152",
+    "save",
     "vgg11",
     "vgg11_bn",
     "vgg13",

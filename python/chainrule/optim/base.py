@@ -9,9 +9,9 @@ from typing import Any
 
 import chainrule as cr
 
-from .. import _core
+from .. import _core, check
 from .._core import Tensor
-from ..nn.module import named_tensors
+from ..nn.module import fits, named_tensors
 
 Rate = float | Callable[[int], float]
 Decay = float | Callable[[str], float]
@@ -33,6 +33,7 @@ class Optimizer:
         if not callable(alpha) and not alpha >= 0:
             raise ValueError(f"{op}: alpha must be >= 0 or a schedule, got {alpha!r}")
         self.alpha = alpha
+        self.factors: dict[str, float] = {}      # of the rate, by parameter; 1 where there is none
         self.step = 0
         self.state = {slot: {name: _zeros(p) for name, p in self.parameters.items()} for slot in self.slots}
 
@@ -45,7 +46,10 @@ class Optimizer:
             if g.shape != self.parameters[name].shape:
                 raise cr.ShapeError(f"{op}: gradient {name} {tuple(g.shape)} needs its parameter's shape "
                                     f"{tuple(self.parameters[name].shape)}")
-        self.apply({name: self.parameters[name] for name in named}, named, self.rate())
+        alpha = self.rate()
+        for factor, names in self.by_factor(named).items():
+            self.apply({name: self.parameters[name] for name in names}, {name: named[name] for name in names},
+                       alpha * factor)
         self._count()
         cr.cuda.each_replay(self._count)
 
@@ -55,6 +59,29 @@ class Optimizer:
     def rate(self) -> float:
         """The learning rate of the coming step."""
         return float(self.alpha(self.step) if callable(self.alpha) else self.alpha)
+
+    def scale(self, pattern: str, factor: float) -> None:
+        """Let the parameters whose name, or a module above, fits the pattern learn at the rate α · factor.
+
+        Example
+            >>> model = cr.nn.Sequential(trunk=cr.nn.Linear(3, 2, rng=cr.Rng(0)),
+            ...                          head=cr.nn.Linear(2, 2, rng=cr.Rng(1)))
+            >>> adam = cr.optim.Adam(model, alpha=1e-2)
+            >>> adam.scale("trunk", 0.1)
+        """
+        check.not_negative("scale", factor=factor)
+        hit = [name for name in self.parameters if fits(name, pattern)]
+        if not hit:
+            raise ValueError(f"scale: no parameter matches {pattern!r}; there are "
+                             + ", ".join(list(self.parameters)[:6]))
+        self.factors |= dict.fromkeys(hit, float(factor))
+
+    def by_factor(self, names: Any) -> dict[float, list[str]]:
+        """{factor of the rate: names of the parameters that have it}."""
+        groups: dict[float, list[str]] = {}
+        for name in names:
+            groups.setdefault(self.factors.get(name, 1.0), []).append(name)
+        return groups
 
     def apply(self, parameters: Mapping[str, Tensor], grads: Mapping[str, Tensor], alpha: float) -> None:
         """Change the parameters in place; `self.step` is the number of steps before this one."""

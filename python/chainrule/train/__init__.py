@@ -4,5 +4,7 @@ from .curves import draw
 from .events import TensorBoard
 from .history import History
 from .loop import Run, evaluate, fit
+from .transfer import fine_tune, transfer
 
-__all__ = ["History", "Run", "TensorBoard", "draw", "evaluate", "fit", "read_config"]
+__all__ = ["History", "Run", "TensorBoard", "draw", "evaluate", "fine_tune", "fit", "read_config",
+           "transfer"]
