@@ -197,17 +197,19 @@ class Categories:
             raise TypeError(f"{self._op}: X mixes kinds of categories in one column; an argument must be "
                             "either strings or real numbers") from None
 
-    def _numbers(self: Any, x: np.ndarray, levels: list[np.ndarray]) -> np.ndarray:
-        """The place of each entry among its column's levels, (n, columns)."""
+    def _numbers(self: Any, x: np.ndarray, levels: list[np.ndarray],
+                 unknown: int | None = None) -> np.ndarray:
+        """The place of each entry among its column's levels, or `unknown` if that is given, (n, columns)."""
         places = np.empty(x.shape, np.int64)
         for j, known in enumerate(levels):
             place = {level: i for i, level in enumerate(known.tolist())}
             there, inverse = self._unique(x[:, j])
-            unknown = [level for level in there.tolist() if level not in place]
-            if unknown:
-                raise ValueError(f"{self._op}: X has the category {unknown[0]!r} in column {j}; known are "
+            new = [level for level in there.tolist() if level not in place]
+            if new and unknown is None:
+                raise ValueError(f"{self._op}: X has the category {new[0]!r} in column {j}; known are "
                                  f"{', '.join(map(repr, known.tolist()[:10]))}")
-            places[:, j] = np.array([place[level] for level in there.tolist()])[inverse.reshape(-1)]
+            numbers = np.array([place.get(level, unknown) for level in there.tolist()], np.int64)
+            places[:, j] = numbers[inverse.reshape(-1)]
         return places
 
     def __sklearn_tags__(self) -> Any:
@@ -261,25 +263,33 @@ class OneHotEncoder(Categories, Transformer, Estimator):
 
     levels  the categories of each column in order; sorted ones when None
     drop    "first": L - 1 numbers, the first level is the reference: beside an intercept all L depend on it
+    unknown "zero": a category that `fit` did not see is all zeros; an error otherwise
     Shapes  X (n, k) texts or numbers -> (n, Σ L), or (n, Σ (L - 1))
     Errors  ValueError for a category that `fit` did not see
     """
-    def __init__(self, levels: Any = None, drop: str | None = None) -> None:
-        self.levels, self.drop = levels, drop
+    def __init__(self, levels: Any = None, drop: str | None = None, unknown: str = "raise") -> None:
+        self.levels, self.drop, self.unknown = levels, drop, unknown
 
     def fit(self, X: Any, y: Any = None) -> OneHotEncoder:
         """Learn the levels; y is not looked at."""
         check.one_of(self._op, "drop", self.drop, (None, "first"))
+        check.one_of(self._op, "unknown", self.unknown, ("raise", "zero"))
+        if self.drop and self.unknown == "zero":
+            raise ValueError("OneHotEncoder: unknown 'zero' would be the level that drop 'first' drops")
         x, levels = self._column_levels(X)
-        self._numbers(x, levels)
+        self._numbers(x, levels, self._stray())
         return self._learn(x, levels_=levels)
+
+    def _stray(self) -> int | None:
+        """The place of an unknown category: before the first."""
+        return -1 if self.unknown == "zero" else None
 
     def transform(self, X: Any) -> Any:
         """Zeros, and a one for the category of each column, float64."""
         x = self._table(X)
-        places = self._numbers(x, self.levels_)
-        first = 0 if self.drop is None else 1
-        parts = [cr.one_hot(cr.asarray(places[:, j]), len(part)).astype(cr.float64)[:, first:]
+        places = self._numbers(x, self.levels_, self._stray()) + 1
+        first = 1 if self.drop is None else 2
+        parts = [cr.one_hot(cr.asarray(places[:, j]), len(part) + 1).astype(cr.float64)[:, first:]
                  for j, part in enumerate(self.levels_)]
         codes = cr.concat(parts, axis=1)
         return self._answer(codes.to(X.device) if isinstance(X, Tensor) else codes, X)

@@ -252,6 +252,88 @@ def test_made_reviews_stand_in_for_imdb_and_can_be_learnt_from(nothing_there):
     assert 0.9 < np.mean(guess == test.y) < 1
 
 
+# ---- tables
+
+@book("1.4-variable-types")
+def test_ordered_categories_become_numbers_and_others_unit_vectors():
+    answers = ["very unsatisfied", "unsatisfied", "neutral", "satisfied", "very satisfied"]
+    ordinal = cr.preprocessing.OrdinalEncoder(levels=[answers])
+    drawn = np.array(answers, object)[RNG.integers(0, 5, 40)]
+    codes = ordinal.fit_transform(drawn[:, None])
+    assert codes[:, 0].tolist() == [answers.index(a) for a in drawn]
+    assert ordinal.transform([[a] for a in answers])[:, 0].tolist() == [0, 1, 2, 3, 4]
+    colours = np.array(["red", "blue", "green", "blue"], object)[:, None]
+    nominal = cr.preprocessing.OneHotEncoder().fit(colours)
+    z = nominal.transform(colours)
+    assert z.shape == (4, 3) and np.all(z.sum(1) == 1)
+    assert np.array_equal(z, np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]))
+    with pytest.raises(ValueError, match="OneHotEncoder: X has the category 'pink' in column 0"):
+        nominal.transform([["pink"]])
+    lenient = cr.preprocessing.OneHotEncoder(unknown="zero").fit(colours)
+    assert lenient.transform([["pink"], ["red"]]).tolist() == [[0, 0, 0], [0, 0, 1]]
+    with pytest.raises(ValueError, match="unknown 'zero' would be the level that drop 'first' drops"):
+        cr.preprocessing.OneHotEncoder(unknown="zero", drop="first").fit(colours)
+
+
+CUSTOMERS = {                            # records of customers; y is how likely they are to leave
+    "age": [34, 51, 29, 45, 38], "bill": [20.5, 33.0, 18.25, 40.0, 25.0],
+    "region": ["north", "south", "north", "east", "south"], "plan": ["basic", "gold", "basic", "plus", "gold"],
+    "happy": ["low", "high", "medium", "low", "medium"],
+}
+
+
+@book("1.4-heterogeneous-table")
+def test_a_table_of_several_kinds_becomes_numbers_and_the_same_for_new_rows():
+    encoders = cr.preprocessing
+    table = cr.models.ColumnTransformer([
+        (encoders.Standardizer(), ["age", "bill"]), (encoders.OneHotEncoder(), ["region", "plan"]),
+        (encoders.OrdinalEncoder(levels=[["low", "medium", "high"]]), "happy")])
+    X = table.fit_transform(CUSTOMERS)
+    assert X.shape == (5, 2 + (3 + 3) + 1)                         # p_num + Σ Lᵢ, and one ordered column
+    age = np.array(CUSTOMERS["age"], float)
+    assert np.allclose(X[:, 0], (age - age.mean()) / age.std())
+    assert np.all(X[:, 2:5].sum(1) == 1) and np.all(X[:, 5:8].sum(1) == 1)
+    assert X[:, 8].tolist() == [0, 2, 1, 0, 1]
+    new = {"plan": ["plus"], "age": [40], "region": ["east"], "bill": [30.0], "happy": ["high"], "id": [7]}
+    row = table.transform(new)[0]                                  # by name, in any order
+    assert np.allclose(row[0], (40 - age.mean()) / age.std()) and row[2:].tolist() == [1, 0, 0, 0, 0, 1, 2]
+    y = np.array([0.2, 0.05, 0.4, 0.7, 0.1])
+    fitted = cr.models.LinearRegression().fit(X, y)
+    assert fitted.predict(table.transform(new)).shape == (1,)
+
+
+@book("1.4-heterogeneous-table")
+def test_rows_of_mixed_type_are_told_apart_by_what_they_hold():
+    compose = pytest.importorskip("sklearn.compose")
+    sk = pytest.importorskip("sklearn.preprocessing")
+    rows = np.array(list(zip(*CUSTOMERS.values(), strict=True)), object)
+    ours = cr.models.ColumnTransformer().fit(rows)
+    theirs = compose.ColumnTransformer([("n", sk.StandardScaler(), [0, 1]),
+                                        ("c", sk.OneHotEncoder(sparse_output=False), [2, 3, 4])])
+    assert np.allclose(ours.transform(rows), theirs.fit_transform(rows), atol=1e-12)
+    kept = cr.models.ColumnTransformer([("as is", [1, 0])]).fit_transform(rows)
+    assert kept.tolist() == [[b, a] for a, b in zip(CUSTOMERS["age"], CUSTOMERS["bill"], strict=True)]
+
+
+@pytest.mark.parametrize("parts, X, message", [
+    ([("as is", ["size"])], CUSTOMERS, "parts names the column 'size', X has age, bill"),
+    ([("as is", [5])], CUSTOMERS, "parts names the column 5, X has 5"),
+    ([("as is", "age")], np.ones((2, 2)), "parts names the column 'age', X has no names"),
+    ([], CUSTOMERS, "parts is empty"),
+    (None, {"a": [1, 2], "b": [1]}, r"the columns have the shapes \[\(1,\), \(2,\)\], need one length"),
+    ([("as is", "region")], CUSTOMERS, r"columns \[2\] hold texts; 'as is' needs numbers"),
+])
+def test_a_table_that_does_not_fit_is_refused(parts, X, message):
+    with pytest.raises(ValueError, match="ColumnTransformer: " + message):
+        cr.models.ColumnTransformer(parts).fit_transform(X)
+
+
+def test_new_rows_need_the_columns_that_were_learned():
+    table = cr.models.ColumnTransformer().fit(CUSTOMERS)
+    with pytest.raises(ValueError, match="ColumnTransformer: X has no column 'plan'; it needs age, bill"):
+        table.transform({k: v for k, v in CUSTOMERS.items() if k != "plan"})
+
+
 # ---- top-k accuracy
 
 @book("1.4-topk-accuracy")

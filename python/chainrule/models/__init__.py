@@ -4,6 +4,7 @@ from .alexnet import AlexNet
 from .autoencoder import Autoencoder, interpolate
 from .boxes import iou, non_maximum_suppression
 from .codes import AutoencoderCodes, CodedModel
+from .columns import ColumnTransformer
 from .descent import DescentRegression
 from .detection import Detection, GridDetector, detection_loss, detection_scores, detection_targets
 from .estimator import Estimator, NotFittedError
@@ -36,6 +37,7 @@ __all__ = [
     "BasicBlock",
     "Bottleneck",
     "CodedModel",
+    "ColumnTransformer",
     "ConvergenceWarning",
     "DescentRegression",
     "Detection",
