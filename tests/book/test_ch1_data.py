@@ -277,7 +277,8 @@ def test_ordered_categories_become_numbers_and_others_unit_vectors():
 
 CUSTOMERS = {                            # records of customers; y is how likely they are to leave
     "age": [34, 51, 29, 45, 38], "bill": [20.5, 33.0, 18.25, 40.0, 25.0],
-    "region": ["north", "south", "north", "east", "south"], "plan": ["basic", "gold", "basic", "plus", "gold"],
+    "region": ["north", "south", "north", "east", "south"],
+    "plan": ["basic", "gold", "basic", "plus", "gold"],
     "happy": ["low", "high", "medium", "low", "medium"],
 }
 
