@@ -17,11 +17,13 @@ from .localization import Localizer, localization_loss, located
 from .logistic import LogisticRegression, ProbitRegression
 from .multiclass import OneVsOne, OneVsRest
 from .pca import PCA
+from .perceptron import Perceptron
 from .pipeline import Pipeline, load, save
 from .polynomial import PolynomialRegression
 from .regularised import ElasticNet, Lasso, Ridge
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .segmentation import SegmentationNet
+from .softmax import MultinomialRegression, SoftmaxRegression
 from .softmax_regression import SoftmaxRegression
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
@@ -51,13 +53,15 @@ __all__ = [
     "LinearRegression",
     "Localizer",
     "LogisticRegression",
+    "MultinomialRegression",
     "NotFittedError",
+    "Perceptron",
+    "ResNet",
     "OneVsOne",
     "OneVsRest",
     "Pipeline",
     "PolynomialRegression",
     "ProbitRegression",
-    "ResNet",
     "Ridge",
     "SegmentationNet",
     "SoftmaxRegression",

@@ -21,12 +21,17 @@ ALL = slice(None)
 
 
 class Likelihood(Protocol):
-    """The mean of -log P over samples with its derivatives, as functions of a flat θ."""
+    """The mean of -log P over samples with its derivatives, as functions of a flat θ.
+
+    reach(step) is the largest change of a score; bend() bounds the Hessian; flat() is a curvature to add in
+    directions that change nothing, so that Newton's step has no part in them.
+    """
     samples: int
 
     def loss(self, theta: Tensor, rows: slice = ALL) -> Tensor: ...
     def gradient(self, theta: Tensor, rows: slice = ALL) -> Tensor: ...
     def hessian(self, theta: Tensor) -> Tensor: ...
+    def flat(self) -> Any: ...
     def reach(self, step: Tensor) -> float: ...
     def bend(self) -> float: ...
 
@@ -72,14 +77,14 @@ class AdamRecipe:
 
 
 def maximise_likelihood(op: str, problem: Likelihood, start: Tensor, method: str | AdamRecipe,
-                        alpha: float | None, most: int | None, tolerance: float) -> Fit:
+                        alpha: float | None, max_iter: int | None, tolerance: float) -> Fit:
     """θ with the least mean of -log P; a warning in one line when there is none or it was not reached."""
     if isinstance(method, AdamRecipe):
         return method.run(problem, start.size, start)
     check.one_of(op, "method", method, METHODS)
     check.not_negative(op, tolerance=tolerance)
-    most = METHODS[method] if most is None else most
-    check.positive(op, most=most)
+    most = METHODS[method] if max_iter is None else max_iter
+    check.positive(op, max_iter=most)
     if method == "newton":
         return _newton(problem, start, most, tolerance)
     rate = 1 / problem.bend() if method == "gd" and alpha is None else alpha
@@ -89,7 +94,7 @@ def maximise_likelihood(op: str, problem: Likelihood, start: Tensor, method: str
         stop=cr.optim.Termination(gradient=tolerance, iterations=most), **options)
     warning = "" if found.success else (
         f"method {method!r} stopped early: {found.message}; the largest slope is "
-        f"{cr.max(cr.abs(found.jac)).item():.2g}, wanted {tolerance:g}; standardise X, raise most, "
+        f"{cr.max(cr.abs(found.jac)).item():.2g}, wanted {tolerance:g}; standardise X, raise max_iter, "
         "or try 'newton'")
     return Fit(found.x, found.nit, values=tuple(found.values), warning=warning)
 
@@ -97,13 +102,13 @@ def maximise_likelihood(op: str, problem: Likelihood, start: Tensor, method: str
 def _newton(problem: Likelihood, theta: Tensor, most: int, tolerance: float) -> Fit:
     """θ ← θ - (∇²C)⁻¹ ∇C, halved until C falls.   Book: §3.2; §4.6, (4.55)
 
-    For a GLM this is IRLS, iteratively reweighted least squares. It stops when half of gᵀ H⁻¹ g, the fall of
-    C that is left, is below tolerance². Without a maximum every step still moves some scores by about 1.
+    For a GLM this is IRLS, iteratively reweighted least squares. It stops when ½ gᵀ H⁻¹ g, the fall of C that
+    is left, is below tolerance². Without a maximum every step still moves some scores by about 1.
     """
     value, steps, values, independent = problem.loss(theta).item(), 0, [], True
     for steps in range(1, most + 1):
         values.append(value)
-        g, H = problem.gradient(theta), problem.hessian(theta)
+        g, H = problem.gradient(theta), problem.hessian(theta) + problem.flat()
         step, full_rank = newton_direction(H, g)
         independent = independent and (full_rank or steps > 1)   # weights are equal at the start
         left = -0.5 * (step @ g).item()
@@ -118,7 +123,7 @@ def _newton(problem: Likelihood, theta: Tensor, most: int, tolerance: float) -> 
         warning = ("X separates the classes, so the likelihood has no maximum and the coefficients grow "
                    f"without end; stopped after {steps} steps; give l2 > 0")
     elif left > tolerance ** 2:
-        warning = f"method 'newton' stopped after {most} steps with {left:.2g} of the loss left; raise most"
+        warning = f"method 'newton' stopped after {most} steps, {left:.2g} of the loss left; raise max_iter"
     return Fit(theta, steps, None if warning else problem.hessian(theta), (*values, value), warning)
 
 

@@ -93,6 +93,10 @@ class BinaryLikelihood:
         weights = self.link.curvature(self.sign * (self.X @ theta))
         return self.X.mT @ (weights[:, None] * self.X) / self.samples + cr.diag(self.penalty)
 
+    def flat(self) -> float:
+        """No direction is known to be flat beforehand."""
+        return 0.0
+
     def reach(self, step: Tensor) -> float:
         """How far a step moves the score of some sample."""
         return cr.max(cr.abs(self.X @ step)).item()
@@ -112,9 +116,9 @@ class _BinaryRegression(Classifier, Estimator):
     covariance_: np.ndarray | None
 
     def __init__(self, *, method: str | AdamRecipe = "newton", l2: float = 0.0, fit_intercept: bool = True,
-                 alpha: float | None = None, most: int | None = None, tolerance: float = 1e-8) -> None:
+                 alpha: float | None = None, max_iter: int | None = None, tolerance: float = 1e-8) -> None:
         self.method, self.l2, self.fit_intercept = method, l2, fit_intercept
-        self.alpha, self.most, self.tolerance = alpha, most, tolerance
+        self.alpha, self.max_iter, self.tolerance = alpha, max_iter, tolerance
 
     # ---- learning
     def fit(self, X: Any, y: Any) -> Any:
@@ -125,7 +129,7 @@ class _BinaryRegression(Classifier, Estimator):
         x = x if isinstance(self.method, AdamRecipe) else x.astype(cr.float64)
         problem = self._likelihood(x, labels)
         start = cr.zeros((problem.X.shape[1],), dtype=x.dtype, device=x.device)
-        fit = maximise_likelihood(self._op, problem, start, self.method, self.alpha, self.most,
+        fit = maximise_likelihood(self._op, problem, start, self.method, self.alpha, self.max_iter,
                                   self.tolerance)
         if fit.warning:
             warn(self._op, fit.warning)
@@ -259,7 +263,7 @@ class LogisticRegression(_BinaryRegression):
     l2       λ of the penalty λ ‖w‖² / 2 beside -ℓ(θ); 1 / C of scikit-learn. With λ = 0 classes that X
              separates have no maximum: a warning says so
     alpha    the rate of "gd"; 1 / (bound of the Hessian) when None
-    most     so many steps at most; 100, 1,000, 10,000 of newton, l-bfgs, gd when None
+    max_iter so many steps at most; 100, 1,000, 10,000 of newton, l-bfgs, gd when None
     tolerance  stop when every slope of the mean loss ("newton": the root of the fall left) is below it
     Learned  coef_ (p,), intercept_, classes_, n_iter_; loss_path_ the mean loss before each step and at the
              end; covariance_ (d, d) of (b, w), "newton" only (with l2, of the penalised Hessian)
