@@ -185,3 +185,18 @@ def test_two_logistic_models_tell_tumours_apart_over_many_splits():
     assert abs(all_of_them[:, 1].mean() - 0.994) < 0.005 and all_of_them[:, 1].min() >= 0.92
     raw = data.x[:, 24].numpy()
     assert metrics.auc(raw, data.y) == pytest.approx(0.754056, abs=1e-6)
+
+
+@real
+@book("2.2-fig2.3b-lstat-medv")
+def test_lower_status_needs_a_parabola():
+    data = cr.data.boston(split=False, dtype=np.float64)
+    lstat, y = data.x[:, 1], data.y
+    line, curve = (cr.models.PolynomialRegression(k).fit(lstat[:, None], y) for k in (1, 2))
+    assert np.allclose(line.powers(), (32.54041, -0.843738), atol=1e-3)
+    assert np.allclose(curve.powers(), (39.42057, -1.954889, 0.0344560), atol=1e-3)
+    assert np.allclose([m.score(lstat[:, None], y) for m in (line, curve)], (0.57735, 0.65736), atol=1e-5)
+    x, residuals = lstat.numpy(), (y - line.predict(lstat[:, None])).numpy()
+    bend = x**2 - np.polyval(np.polyfit(x, x**2, 1), x)                  # what of x² a line cannot do
+    r, p = stats.pearsonr(bend, residuals)
+    assert r > 0.3 and p < 1e-10
