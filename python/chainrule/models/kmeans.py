@@ -16,7 +16,7 @@ STARTS = ("k-means++", "random")
 
 
 class Pass(NamedTuple):
-    """What one pass over the points finds: (2.40), and what the means (2.41) and the loss (2.39) need."""
+    """What one pass over the points finds: (2.41), and what the means (2.40) and the loss (2.39) need."""
     labels: Tensor              # (n,) the nearest centre, the first of equally near ones
     distances: Tensor           # (n,) squared, to that centre
     sums: Tensor                # (K, p) of the points of each cluster, float64
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 
 def nearest(x: Tensor, centres: Tensor, earlier: Tensor | None = None) -> Pass:
-    """c(x) = argmin_l ‖x - J_l‖ for all points in one pass.   Book: §2.6, (2.40)
+    """c(x) = argmin_l ‖x - J_l‖ for all points in one pass.   Book: §2.6, (2.41)
 
     Shapes  x (n, p), centres (K, p), earlier labels (n,)
     Cost    n K p multiply-adds
@@ -74,10 +74,9 @@ class KMeans(Clusterer, Estimator):
                squared distance from the nearest centre so far (D. Arthur and S. Vassilvitskii, 2007);
                "random": K samples; or the centres themselves, (K, p)
     n_init     so many random starts, of which the least loss is kept
-    max_iter   rounds of means and labels, at most
-    history    keep each round in history_, a list of Step
-    Learned    cluster_centers_ (K, p), labels_ (n,), inertia_ the loss (2.39), n_iter_ rounds, the last of
-               which changed no label unless there were max_iter
+    max_iter   iterations, at most; the first takes the start for means, and the last changes no label
+    history    keep each iteration in history_, a list of Step
+    Learned    cluster_centers_ (K, p), labels_ (n,), inertia_ the loss (2.39), n_iter_
     Errors     ValueError for K > n
     Differs    the book leaves an empty cluster open: its centre moves to the point that is farthest from its
                own centre and not alone there, which lowers the loss; among fewer than K different points a
@@ -137,25 +136,21 @@ class KMeans(Clusterer, Estimator):
 
     def _run(self, x: Tensor, centres: Tensor) -> dict[str, Any]:
         """From a start to where no label changes."""
-        now, steps = nearest(x, centres), list[Step]()
-        keep = self._kept(steps)
-        keep(centres, now)
-        for rounds in range(1, self.max_iter + 1):                        # noqa: B007
-            centres = means(x, centres, now)                              # (2.41)
-            now = nearest(x, centres, now.labels)                         # (2.40)
-            keep(centres, now)
-            if not now.changed:
-                break
+        now, count = nearest(x, centres), 1
+        steps = [_step(centres, now)] if self.history else []
+        while now.changed and count < self.max_iter:
+            centres = means(x, centres, now)                              # (2.40)
+            now = nearest(x, centres, now.labels)                         # (2.41)
+            count += 1
+            if self.history:
+                steps.append(_step(centres, now))
         found = {"cluster_centers_": centres, "labels_": now.labels, "inertia_": _total(now),
-                 "n_iter_": rounds}
+                 "n_iter_": count}
         return {**found, "history_": steps} if self.history else found
 
-    def _kept(self, steps: list[Step]) -> Any:
-        def keep(centres: Tensor, now: Pass) -> None:
-            if self.history:
-                at, labels = (t.to("cpu").numpy() for t in (centres, now.labels))
-                steps.append(Step(at, labels, _total(now)))
-        return keep
+
+def _step(centres: Tensor, now: Pass) -> Step:
+    return Step(centres.to("cpu").numpy(), now.labels.to("cpu").numpy(), _total(now))
 
 
 def _total(now: Pass) -> float:
@@ -163,7 +158,7 @@ def _total(now: Pass) -> float:
 
 
 def means(x: Tensor, centres: Tensor, now: Pass) -> Tensor:
-    """J_l = (1 / |C_l|) Σ x over C_l; empty clusters are given a point.   Book: §2.6, (2.41)"""
+    """J_l = (1 / |C_l|) Σ x over C_l; empty clusters are given a point.   Book: §2.6, (2.40)"""
     sums, counts = now.sums, now.counts.astype(cr.float64)
     empty = [k for k, count in enumerate(now.counts.to("cpu").numpy()) if count == 0]
     if empty:

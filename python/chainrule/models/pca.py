@@ -20,7 +20,7 @@ class PCA(Transformer, Estimator):
     Book: §2.6, (2.44), (2.45)
 
     n_components m; all min(n, p) when None
-    solver       "eigen" of the covariance S, (2.44), fast for n >= p; "svd" of the centred data,
+    solver       "eigen" of the covariance S, (2.45), fast for n >= p; "svd" of the centred data,
                  (2.48) to (2.51), which keeps the digits of small eigenvalues; "auto" takes "eigen" where
                  n >= p
     Learned      components_ (m, p), Ṽᵀ; explained_variance_ (m,), the λ; explained_variance_ratio_ (m,),
@@ -60,7 +60,7 @@ class PCA(Transformer, Estimator):
                            singular_values_=cr.sqrt(values * n), mean_=at, n_components_=m, n_samples_=n)
 
     def transform(self, X: Any) -> Any:
-        """The scores X̃ = (X - x̄) Ṽ, (n, m).   Book: §2.6, (2.45)"""
+        """The scores X̃ = (X - x̄) Ṽ, (n, m).   Book: §2.6, (2.44)"""
         x = self._samples(X)
         return self._answer((x - _as(x, self.mean_)) @ _as(x, self.components_).mT, X)
 
@@ -76,7 +76,7 @@ class PCA(Transformer, Estimator):
 
 
 def by_eigen(x: Tensor) -> tuple[Tensor, Tensor, float]:
-    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ, descending.   Book: §2.6, (2.44)"""
+    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ, descending.   Book: §2.6, (2.45)"""
     S = cr.covariance(x)
     values, V = cr.linalg.eigh(S)
     # rounding may leave the eigenvalue 0 a little below
