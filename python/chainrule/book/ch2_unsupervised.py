@@ -195,7 +195,7 @@ def compressed_picture() -> Result:
     figure, axes = panels(3, 2, width=4.0, height=3.2)
     axes = axes.ravel()
     pictures(axes[4:], [X.numpy()], ["original, m = r"])
-    for axis, (m, book_count) in zip(axes[1:], ((10, 8_230), (30, 24_690), (50, 41_150)), strict=True):
+    for axis, (m, book_count) in zip(axes[1:4], ((10, 8_230), (30, 24_690), (50, 41_150)), strict=True):
         kept = U[:, :m], s[:m], Vh[:m]
         near_picture = (kept[0] * kept[1]) @ kept[2]
         gap = cr.linalg.matrix_norm(X - near_picture).item() ** 2 / energy.sum()
