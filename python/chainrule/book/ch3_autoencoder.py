@@ -167,7 +167,8 @@ def curve() -> Result:
     axis.plot(*line.T, ".", color="#c53030", label=f"PCA, C = {loss(pca, x):.2g}")
     axis.plot(*ours.T, ".", color="#2b6cb0", label=f"tanh, C = {loss(net, x):.2g}")
     for y, colour in ((line, "#c53030"), (ours, "#2b6cb0")):
-        axis.plot(*np.stack([x.numpy()[::6], y[::6]]).T, color=colour, linewidth=0.5, alpha=0.5)
+        for a, b in zip(x.numpy()[::4], y[::4], strict=True):
+            axis.plot(*zip(a, b, strict=True), color=colour, linewidth=0.5, alpha=0.5)
     axis.set(xlabel="x₁", ylabel="x₂")
     axis.legend()
     return Result([at_most("error of the curve as a share of PCA's", 0.9, loss(net, x) / loss(pca, x)),

@@ -11,7 +11,7 @@ from .. import check
 from .._core import Tensor
 from ..losses import reconstruction
 from .autoencoder import Activation, Autoencoder
-from .estimator import Classifier, Estimator, Regressor, Transformer
+from .estimator import Classifier, Estimator, Regressor, Transformer, fresh
 from .linear import LinearRegression
 
 
@@ -99,8 +99,8 @@ class CodedModel(Estimator):
         """Learn the codes of X, those of y, then the model between them."""
         x = self._samples(X, fitting=True)
         y = self._given(y) if self.kind == "classifier" else self._targets(y, x)
-        codec, model, target = map(_fresh, (self.codec or AutoencoderCodes(),
-                                            self.model or LinearRegression(), self.target_codec))
+        codec, model = fresh(self.codec or AutoencoderCodes()), fresh(self.model or LinearRegression())
+        target = None if self.target_codec is None else fresh(self.target_codec)
         codes = codec.fit(x).transform(x)
         model.fit(codes, y if target is None else target.fit(y).transform(y))
         return self._learn(x, codec_=codec, model_=model, target_codec_=target)
@@ -124,8 +124,3 @@ class CodedModel(Estimator):
             if kind is not None:
                 kind.poor_score = True                           # codes are learned without a look at y
         return tags
-
-
-def _fresh(estimator: Any) -> Any:
-    """The same estimator before its fit."""
-    return None if estimator is None else type(estimator)(**estimator.get_params(deep=False))
