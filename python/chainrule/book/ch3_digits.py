@@ -11,7 +11,7 @@ from ..losses import reconstruction
 from ..models import Autoencoder, AutoencoderCodes, CodedModel, KMeans, MultinomialRegression
 from ..nn import GaussianNoise, Masking, SaltAndPepper
 from ..nn.noise import gaussian, masking, salt_and_pepper
-from .draw import COLOURS, panels, pictures
+from .draw import COLOURS, panels
 from .registry import book
 from .result import Result, at_least, at_most, near, shown
 
@@ -55,12 +55,14 @@ def images(x):
 
 
 def rows_of_pictures(rows):
-    """One row of pictures under each name."""
+    """One strip of pictures under each name."""
     count = len(next(iter(rows.values())))
-    figure, axes = panels(count, len(rows), width=0.8, height=0.85, squeeze=False)
-    for line, (name, x) in zip(axes, rows.items(), strict=True):
-        pictures(line, np.clip(images(x), 0, 1))
-        line[0].set_title(name, fontsize=8, loc="left")
+    figure, axes = panels(1, len(rows), width=0.9 * count, height=1.1)
+    for axis, (name, x) in zip(axes, rows.items(), strict=True):
+        strip = np.hstack([np.pad(image, 1, constant_values=1) for image in np.clip(images(x), 0, 1)])
+        axis.imshow(strip, cmap="gray", interpolation="nearest")
+        axis.set_title(name, fontsize=8, loc="left")
+        axis.set_axis_off()
     return figure
 
 
@@ -80,8 +82,8 @@ def reconstructions(full: bool = False) -> Result:
                    at_most("deep, as a share of shallow", 1, errors["deep"] / errors["shallow"]),
                    at_most("deep, as a share of PCA", 1, errors["deep"] / errors["PCA"])],
                   {"Test images and what 30 numbers keep of them": figure},
-                  ["The source of the book's figure has a deep net with m = 10 and layers of 50; here m = 30, "
-                   "as the text says, and layers of 200."])
+                  ["The source of the book's figure has a deep net with m = 10 and layers of 50; here m = 30 "
+                   "as in the text, and layers of 200."])
 
 
 @book("3.5-fig3.14", slow=True)
@@ -144,20 +146,19 @@ CORRUPTIONS = {"Gaussian, 0.4": (gaussian, GaussianNoise, 0.4), "masking, half":
 def denoising(full: bool = False) -> Result:
     """A denoising autoencoder learns to undo what was done to its input.   Book: §3.5, Fig. 3.15
 
-    784-200(tanh)-50(tanh)-200(tanh)-784(sigmoid), trained on corrupted digits against the clean ones, once
+    784-128(tanh)-50(tanh)-128(tanh)-784(sigmoid), trained on corrupted digits against the clean ones, once
     for each corruption; then used on corrupted test digits. The plain net never saw noise.
     """
     test, rows, figures = digits(full)[1], [], {"Training and use": two_uses()}
-    sizes, epochs = (784, 200, 50), 10 if full else 4
+    sizes, epochs = (784, 128, 50), 10 if full else 4
     plain = trained(full, *sizes, epochs=epochs)
     for i, (name, (corrupt, layer, size)) in enumerate(CORRUPTIONS.items()):
         net = trained(full, *sizes, noise=(layer, size), epochs=epochs)
         dirty = corrupt(test.x, size, rng=cr.Rng(i))
-        before = reconstruction(dirty, test.x).item()
+        before, after = reconstruction(dirty, test.x).item(), loss(net, dirty, test.x)
         rows += [shown(f"{name}: mean ‖x - x̌‖²", before),
-                 at_most(f"{name}: error after, as a share of before", 0.7, loss(net, dirty, test.x) / before),
-                 at_most(f"{name}: error as a share of the plain net's", 1,
-                         loss(net, dirty, test.x) / loss(plain, dirty, test.x))]
+                 at_most(f"{name}: error after, as a share of before", 0.7, after / before),
+                 at_most(f"{name}: as a share of the plain net's", 1, after / loss(plain, dirty, test.x))]
         figures[name] = rows_of_pictures({"clean": test.x[:9], "corrupted": dirty[:9],
                                           "denoised": net(dirty[:9]), "plain net": plain(dirty[:9])})
     return Result(rows, figures)
