@@ -199,7 +199,8 @@ def compressed_picture() -> Result:
         kept = U[:, :m], s[:m], Vh[:m]
         near_picture = (kept[0] * kept[1]) @ kept[2]
         gap = cr.linalg.matrix_norm(X - near_picture).item() ** 2 / energy.sum()
-        pictures([axis], [near_picture.numpy()], [f"m = {m}, relative error {gap:.2e}"])
+        visible = cr.clip(near_picture, X.min(), X.max()).numpy()     # so that all have one scale of greys
+        pictures([axis], [visible], [f"m = {m}, relative error {gap:.2e}"])
         rows += [near(f"values for m = {m}", book_count, sum(t.size for t in kept), 0),
                  near(f"error for m = {m}: picture and tail of the sum", errors[m], gap, 1e-12)]
     axes[0].semilogy(np.arange(101), errors[:101])
