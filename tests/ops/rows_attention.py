@@ -25,35 +25,36 @@ def dropped(x, p, seed):
 
 
 SEEN = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], bool)       # the second query may look nowhere
+attend = cr.scaled_dot_product_attention
 Q, K, V = normal(2, 3, 5), normal(2, 4, 5), normal(2, 4, 6)
 CASES = {
     "attention_weights": (cr.attention_weights, weights, [Q, K]),
     "attention_weights_causal": (lambda q, k: cr.attention_weights(q, k, causal=True),
                                  lambda q, k: weights(q, k, np.tri(q.shape[-2], k.shape[-2], dtype=bool)),
                                  [normal(4, 3), normal(4, 3)], {"units": (16, "a product, then a softmax of it")}),
-    "scaled_dot_product_attention": (cr.scaled_dot_product_attention, attention, [Q, K, V]),
-    "scaled_dot_product_attention_mask": (lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, cr.tensor(SEEN)),
+    "scaled_dot_product_attention": (attend, attention, [Q, K, V]),
+    "scaled_dot_product_attention_mask": (lambda q, k, v: attend(q, k, v, cr.tensor(SEEN)),
                                           lambda q, k, v: attention(q, k, v, SEEN), [Q, K, V]),
-    "scaled_dot_product_attention_added": (cr.scaled_dot_product_attention,
+    "scaled_dot_product_attention_added": (attend,
                                            lambda q, k, v, m: attention(q, k, v, None, m), [Q, K, V, normal(3, 4)]),
     "scaled_dot_product_attention_both": (
-        lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, cr.tensor(SEEN), causal=True),
+        lambda q, k, v: attend(q, k, v, cr.tensor(SEEN), causal=True),
         lambda q, k, v: attention(q, k, v, SEEN & np.tri(3, 4, dtype=bool)), [Q, K, V]),
-    "scaled_dot_product_attention_scale": (lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, scale=0.3),
+    "scaled_dot_product_attention_scale": (lambda q, k, v: attend(q, k, v, scale=0.3),
                                            lambda q, k, v: attention(q, k, v, scale=0.3), [Q, K, V]),
-    "scaled_dot_product_attention_heads": (cr.scaled_dot_product_attention, attention,          # one key for all heads
+    "scaled_dot_product_attention_heads": (attend, attention,          # one key for all heads
                                            [normal(2, 3, 4, 5), normal(2, 1, 6, 5), normal(2, 1, 6, 2)]),
-    "attention_tiles": (cr.scaled_dot_product_attention, attention, [normal(9, 5), normal(11, 5), normal(11, 3)]),
-    "attention_tiles_causal": (lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, causal=True),
-                               lambda q, k, v: attention(q, k, v, np.tri(10, 8, dtype=bool)),
-                               [normal(2, 10, 3), normal(2, 8, 3), normal(2, 8, 4)]),
-    "attention_tiles_few_keys": (lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, causal=True, scale=0.7),
-                                 lambda q, k, v: attention(q, k, v, np.tri(9, 2, dtype=bool), scale=0.7),
-                                 [normal(9, 2), normal(2, 2), normal(2, 1)]),
-    "attention_tiles_shared": (cr.scaled_dot_product_attention, attention,                      # one key for all heads
-                               [normal(2, 3, 8, 2), normal(2, 1, 4, 2), normal(1, 1, 4, 3)]),
+    "scaled_dot_product_attention_tiles": (attend, attention, [normal(9, 5), normal(11, 5), normal(11, 3)]),
+    "scaled_dot_product_attention_tiles_causal": (lambda q, k, v: attend(q, k, v, causal=True),
+                                                  lambda q, k, v: attention(q, k, v, np.tri(10, 8, dtype=bool)),
+                                                  [normal(2, 10, 3), normal(2, 8, 3), normal(2, 8, 4)]),
+    "scaled_dot_product_attention_tiles_few_keys": (lambda q, k, v: attend(q, k, v, causal=True, scale=0.7),
+                                                    lambda q, k, v: attention(q, k, v, np.tri(9, 2, dtype=bool), scale=0.7),
+                                                    [normal(9, 2), normal(2, 2), normal(2, 1)]),
+    "scaled_dot_product_attention_tiles_shared": (attend, attention,      # one key for all heads
+                                                  [normal(2, 3, 8, 2), normal(2, 1, 4, 2), normal(1, 1, 4, 3)]),
     "scaled_dot_product_attention_dropout": (
-        lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, dropout=0.4, rng=cr.Rng(5)),
+        lambda q, k, v: attend(q, k, v, dropout=0.4, rng=cr.Rng(5)),
         lambda q, k, v: dropped(weights(q, k), 0.4, 5) @ v, [Q, K, V]),
     "dropout": (lambda x: cr.dropout(x, 0.3, cr.Rng(0)), lambda x: dropped(x, 0.3, 0), [normal(4, 5)]),
     "dropout_none": (lambda x: cr.dropout(x, 0.0, None), np.copy, [normal(4, 5)]),
@@ -63,19 +64,19 @@ CASES = {
 }
 
 CORNERS = {
-    "scaled_dot_product_attention_no_keys": (cr.scaled_dot_product_attention, lambda q, k, v: np.zeros((3, 2)),
+    "scaled_dot_product_attention_no_keys": (attend, lambda q, k, v: np.zeros((3, 2)),
                                              [normal(3, 5), np.zeros((0, 5)), np.zeros((0, 2))]),
     "scaled_dot_product_attention_infinite_mask": (
-        lambda q, k, v: cr.scaled_dot_product_attention(q, k, v, cr.tensor(np.where(SEEN, 0, -np.inf)).astype(q.dtype)),
+        lambda q, k, v: attend(q, k, v, cr.tensor(np.where(SEEN, 0, -np.inf)).astype(q.dtype)),
         lambda q, k, v: attention(q, k, v, SEEN), [Q, K, V]),
-    "attention_tiles_no_keys": (cr.scaled_dot_product_attention, lambda q, k, v: np.zeros((9, 2)),
-                                [normal(9, 5), np.zeros((0, 5)), np.zeros((0, 2))]),
-    "attention_tiles_no_width": (cr.scaled_dot_product_attention, lambda q, k, v: np.broadcast_to(v.mean(0), (9, 2)),
-                                 [np.zeros((9, 0)), np.zeros((4, 0)), normal(4, 2)]),
-    "attention_tiles_none": (cr.scaled_dot_product_attention, lambda q, k, v: np.zeros((0, 9, 2)),
-                             [np.zeros((0, 9, 5)), np.zeros((0, 4, 5)), np.zeros((0, 4, 2))]),
-    "attention_tiles_huge": (cr.scaled_dot_product_attention, attention,
-                             [1e3 * normal(9, 5), normal(11, 5), normal(11, 3)]),
+    "scaled_dot_product_attention_tiles_no_keys": (attend, lambda q, k, v: np.zeros((9, 2)),
+                                                   [normal(9, 5), np.zeros((0, 5)), np.zeros((0, 2))]),
+    "scaled_dot_product_attention_tiles_no_width": (attend, lambda q, k, v: np.broadcast_to(v.mean(0), (9, 2)),
+                                                    [np.zeros((9, 0)), np.zeros((4, 0)), normal(4, 2)]),
+    "scaled_dot_product_attention_tiles_none": (attend, lambda q, k, v: np.zeros((0, 9, 2)),
+                                                [np.zeros((0, 9, 5)), np.zeros((0, 4, 5)), np.zeros((0, 4, 2))]),
+    "scaled_dot_product_attention_tiles_huge": (attend, attention,
+                                                [1e3 * normal(9, 5), normal(11, 5), normal(11, 3)]),
     "attention_weights_huge": (cr.attention_weights, weights, [1e4 * Q, K]),
     "embedding_padding": (lambda i, w: cr.embedding(i, w, 1), lambda i, w: w[i], [integers(0, 4, 5), normal(4, 2)]),
     "embedding_none": (cr.embedding, lambda i, w: w[i], [np.zeros((0, 3), int), normal(4, 2)]),
@@ -88,7 +89,7 @@ ERRORS = {
                                 "time axis"),
     "attention_weights_mask": (lambda: cr.attention_weights(X, X, mask=cr.ones((2, 2), dtype=cr.int32)), cr.DTypeError,
                                "attention: mask must be boolean or floating, got int32"),
-    "scaled_dot_product_attention_values": (lambda: cr.scaled_dot_product_attention(X, X, cr.zeros((3, 3))), cr.ShapeError,
+    "scaled_dot_product_attention_values": (lambda: attend(X, X, cr.zeros((3, 3))), cr.ShapeError,
                                             r"attention: k \(2, 3\) and v \(3, 3\) need k.shape\[-2\] == v.shape\[-2\]"),
     "dropout_rng": (lambda: cr.dropout(X, 0.5, None), ValueError, "dropout: p > 0 needs rng="),
     "dropout_p": (lambda: cr.dropout(X, 1.5, cr.Rng(0)), ValueError, "dropout: p .*1.5.*"),

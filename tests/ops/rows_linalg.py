@@ -5,7 +5,7 @@ import chainrule as cr
 import numpy as np
 import scipy.linalg
 
-from .checks import normal, spaced
+from .checks import normal
 
 la, npla = cr.linalg, np.linalg
 
@@ -131,7 +131,7 @@ CASES = {
     "matrix_norm": (la.matrix_norm, npla.norm, [normal(3, 4)]),
     "matrix_norm_batch": (lambda a: la.matrix_norm(a, keepdims=True),
                           lambda a: npla.matrix_norm(a, keepdims=True), [normal(2, 3, 4)]),
-    **{f"matrix_norm_{name}": (partial(la.matrix_norm, ord=ord), partial(npla.norm, ord=ord), [spaced(3, 4)],
+    **{f"matrix_norm_{name}": (partial(la.matrix_norm, ord=ord), partial(npla.norm, ord=ord), [normal(3, 4)],
                                {**SINGULAR, **UNITS})
        for name, ord in {"nuc": "nuc", "one": 1, "two": 2, "rows": np.inf, "least": -2, "columns": -1,
                          "least_row": -np.inf}.items()},

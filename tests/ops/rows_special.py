@@ -5,6 +5,7 @@ from scipy import special
 
 from .checks import normal, uniform
 
+COMPOSED = {"low": "written in several ops, each of which rounds"}
 NEGATIVE = np.array([-0.4, -1.7, -2.3, -3.5, -10.2])       # between the poles
 
 
@@ -29,6 +30,9 @@ CASES = {
                           [uniform(1.1, 6, 3, 4)]) for n in (0, 1, 2, 3, 6)},
     **{f"polygamma_{n}_negative": (lambda x, n=n: cr.polygamma(n, x), lambda x, n=n: special.polygamma(n, x),
                                    [NEGATIVE]) for n in (1, 2, 3)},
+    "logit": (cr.logit, special.logit, [uniform(0.05, 0.95, 3, 4)], COMPOSED),
+    "log_normal_cdf": (cr.log_normal_cdf, special.log_ndtr, [normal(3, 4)], COMPOSED),
+    "log_normal_cdf_far": (cr.log_normal_cdf, special.log_ndtr, [np.array([-25.0, -13.5, -11.0, 2.5])], COMPOSED),
 }
 
 EDGE = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 0.5, -0.5, 0.9, -0.9])
