@@ -90,6 +90,38 @@ def test_products_on_tensor_cores_are_those_of_rounded_factors(M, N, K, dtype):
             np.testing.assert_allclose(got, want, atol=size * (2e-2 if dtype == "bfloat16" else 2.5e-3))
 
 
+# ---- kernels that no row of tests/ops reaches
+@pytest.mark.parametrize("n, p, K", [(0, 2, 3), (1, 1, 1), (2500, 3, 5), (40, 70, 3), (5, 0, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nearest_centres_are_those_of_the_cpu(n, p, K, dtype):
+    """Also where two are equally near, and the sums of several pieces of the points."""
+    from chainrule.models.kmeans import nearest
+    x = np.random.default_rng(0).integers(-9, 9, (n, p)).astype(dtype)              # sums without rounding
+    centres = x[:K] if n > K else np.arange(K * p).reshape(K, p).astype(dtype)
+    earlier = np.arange(n) % K
+    got, want = (nearest(*(cr.tensor(a).to(place) for a in (x, centres, earlier))) for place in ("cuda", "cpu"))
+    for a, b in zip(got[:4], want[:4], strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert got.changed == want.changed
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("T, S, m, n, dtype", [(70, 130, 20, 70, "float32"), (70, 130, 70, 5, "float64"),
+                                               (9, 65, 16, 16, "bfloat16"), (66, 9, 33, 1, "float32")])
+def test_attention_over_several_tiles_is_that_of_the_cpu(T, S, m, n, dtype, causal):
+    """Tiles that are full, that end early, and that no query of a block sees; heads wider than a tile."""
+    make = np.random.default_rng(0)
+    inputs = [cr.tensor(make.normal(size=(2, *shape))).astype(dtype) for shape in ((T, m), (S, m), (S, n), (T, n))]
+
+    def everything(place):
+        q, k, v, d = (x.to(place) for x in inputs)
+        y, slopes = cr.vjp(lambda *x: cr.scaled_dot_product_attention(*x, causal=causal), (q, k, v), d)
+        return [t.to("cpu").astype(cr.float64).numpy() for t in (y, *slopes)]
+    room = 8 * {"float32": 2**-23, "float64": 2**-52, "bfloat16": 2**-7}[dtype]
+    for got, want in zip(everything("cuda"), everything("cpu"), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=room * max(1, np.abs(want).max()))
+
+
 # ---- training
 @pytest.mark.parametrize("model", ["MLP", "LeNet"])
 def test_a_model_trains_as_on_the_cpu(model):

@@ -39,8 +39,6 @@ def nearest(x: Tensor, centres: Tensor, earlier: Tensor | None = None) -> Pass:
     """
     if earlier is None:
         earlier = cr.full((x.shape[0],), -1, dtype=cr.int64, device=x.device)
-    if x.device != "cpu":
-        return composed(x, centres, earlier)
     labels, distances, sums, counts, changed = _core._nearest_centres(x, centres, earlier)
     return Pass(labels, distances, sums, counts, changed.item())
 
