@@ -53,6 +53,43 @@ class Normal:
         return cr.log(self.std) + 0.5 * (1 + LOG_2PI)
 
 
+class Laplace:
+    """Two exponentials back to back, elementwise: density e^(-|x - μ| / b) / 2b, variance 2b².   Book: §2.3
+
+    Shapes  mean and scale broadcast; x broadcasts against them
+    Errors  ValueError unless scale > 0
+    Differs the book's footnote has another normaliser; this density integrates to 1
+    """
+    def __init__(self, mean: Any = 0.0, scale: Any = 1.0) -> None:
+        self.mean, self.scale = _tensor(mean), _tensor(scale)
+        if not (cr.stop_gradient(self.scale).numpy() > 0).all():
+            raise ValueError("Laplace: scale must be positive")
+
+    def log_prob(self, x: Any) -> Tensor:
+        """log of the density."""
+        return -cr.abs(_tensor(x) - self.mean) / self.scale - cr.log(2.0 * self.scale)
+
+    def prob(self, x: Any) -> Tensor:
+        """The density."""
+        return cr.exp(self.log_prob(x))
+
+    def cdf(self, x: Any) -> Tensor:
+        """e^z / 2 for z = (x - μ) / b below 0, 1 - e^-z / 2 above."""
+        z = (_tensor(x) - self.mean) / self.scale
+        half = 0.5 * cr.exp(-cr.abs(z))
+        return cr.where(z < 0, half, 1.0 - half)
+
+    def sample(self, shape: Any = (), *, rng: cr.Rng) -> Tensor:
+        """Draws (*shape, *broadcast of mean and scale), differentiable in mean and scale."""
+        full = (*_shape(shape), *np.broadcast_shapes(self.mean.shape, self.scale.shape))
+        u, v = (cr.uniform(full, rng=rng, dtype=self.mean.dtype) for _ in range(2))
+        return self.mean + self.scale * (cr.log1p(-u) - cr.log1p(-v))      # of two exponentials
+
+    def entropy(self) -> Tensor:
+        """1 + log 2b, nats."""
+        return 1.0 + cr.log(2.0 * self.scale)
+
+
 class MultivariateNormal:
     """N(μ, Σ) of m variables, by the Cholesky factor Σ = L Lᵀ.   Book: §B.2, (B.8)
 
