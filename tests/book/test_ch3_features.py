@@ -5,6 +5,7 @@ from math import prod
 import chainrule as cr
 import numpy as np
 import pytest
+from chainrule.models import LogisticRegression, Pipeline
 from chainrule.preprocessing import PolynomialFeatures, monomial_count, monomials
 
 book = pytest.mark.book
@@ -81,3 +82,44 @@ def test_features_without_end_are_refused_before_they_are_made():
         PolynomialFeatures(0).fit(np.ones((2, 2)))
     with pytest.raises(ValueError, match="input_features has 1 names, needs 2"):
         PolynomialFeatures().fit(np.ones((2, 2))).get_feature_names_out(["a"])
+
+
+# ---- the models
+@book("3.4-quadratic-logistic")
+@pytest.mark.parametrize("b, w1, w2", [(1.0, 0.7, -0.4), (-19.4, 0.863, -0.00838), (0.3, -1.1, 0.25)])
+def test_a_quadratic_in_the_log_odds_turns_at_its_vertex_and_is_symmetric_about_it(b, w1, w2):
+    theta = cr.tensor([w1, w2], dtype=cr.float64)
+
+    def phi(x):
+        return cr.sigmoid(b + monomials(x, 2) @ theta)
+    vertex = -w1 / (2 * w2)
+    way = 1.0 if w2 < 0 else -1.0                                     # a maximum, or a minimum
+    start = cr.tensor([vertex + 0.5], dtype=cr.float64)
+    # the logarithm of the odds of φ has the same turning point, without plateaus
+    found = cr.optim.minimize(lambda x: -way * (cr.log(phi(x)) - cr.log(1 - phi(x))), start)
+    assert found.x.item() == pytest.approx(vertex, abs=1e-6)
+    grid = np.linspace(vertex - 3, vertex + 3, 20_001)
+    on_grid = phi(cr.tensor(grid[:, None])).numpy()
+    assert (grid[(way * on_grid).argmax()]) == pytest.approx(vertex, abs=3e-4)
+    h = cr.tensor(np.array([0.1, 1.0, 7.0, 30.0])[:, None])
+    np.testing.assert_allclose(phi(vertex + h).numpy(), phi(vertex - h).numpy(), rtol=1e-9)
+    far = phi(cr.tensor([[1e4], [-1e4]], dtype=cr.float64)).numpy()
+    np.testing.assert_allclose(far, 0 if w2 < 0 else 1, atol=1e-12)
+
+
+@book("3.4-quadratic-boundary")
+def test_a_classifier_on_quadratic_features_decides_by_the_sign_of_a_conic():
+    X = RNG.normal(size=(300, 2))
+    y = (X[:, 0] ** 2 + 2 * X[:, 1] ** 2 + 0.5 * X[:, 0] * X[:, 1] + 0.4 * RNG.normal(size=300) < 1.5)
+    model = Pipeline([PolynomialFeatures(2), LogisticRegression()]).fit(X, y.astype(int))
+    logistic = model.steps_[-1]
+    assert logistic.parameter_count() == 6 == monomial_count(2, 2)
+    w1, w2, w11, w12, w22 = logistic.coef_                             # in the order x₁, x₂, x₁², x₁x₂, x₂²
+    a, b = np.meshgrid(np.linspace(-3, 3, 101), np.linspace(-3, 3, 101))
+    conic = logistic.intercept_ + w1 * a + w2 * b + w11 * a**2 + w22 * b**2 + w12 * a * b
+    said = model.predict(np.c_[a.ravel(), b.ravel()]).reshape(a.shape)
+    np.testing.assert_array_equal(said == 1, conic > 0)
+    assert 0 < (conic > 0).mean() < 1
+    # no half-space of the plane: between two points outside there is one inside
+    ends = model.predict(np.array([[-3.0, 0.0], [3.0, 0.0], [0.0, 0.0]]))
+    assert ends.tolist() == [0, 0, 1]
