@@ -69,6 +69,25 @@ def nll(log_a: Tensor, y: Tensor, *, weights: Tensor | None = None, ignore_index
     return _reduced(weighted, reduction, counts)
 
 
+def categorical_cross_entropy(a: Tensor, y: Tensor, *, eps: float = 1e-12, reduction: str = "mean",
+                              axis: int = -1) -> Tensor:
+    """C = -log(a_y + ε) of probabilities a; from scores take `cross_entropy`.   Book: §3.3, (3.29)-(3.31)
+
+    Shapes  a (..., K), y (...) class numbers or (..., K) probabilities, such as one-hot rows
+    Differs ε, the book's footnote 5, makes the loss at a_y = 0 the finite -log ε; in float32, for a near 1,
+            a + ε rounds to a
+    """
+    check.one_of("categorical_cross_entropy", "reduction", reduction, REDUCTIONS)
+    check.not_negative("categorical_cross_entropy", eps=eps)
+    a = _classes_last("categorical_cross_entropy", a, axis)
+    log_a = cr.log(a + eps)
+    if not y.dtype.is_floating:
+        return nll(log_a, y, reduction=reduction)
+    target = _classes_last("categorical_cross_entropy", y, axis)
+    _same_shape("categorical_cross_entropy", "a", a, "y", target)
+    return _reduced(-cr.sum(cr.where(target > 0, target * log_a, 0.0), axis=-1), reduction)
+
+
 def binary_cross_entropy(a: Tensor, y: Tensor, *, weights: Tensor | None = None,
                          reduction: str = "mean") -> Tensor:
     """C = -(y log a + (1 - y) log(1 - a)) of probabilities a.   Book: §3.1, (3.11), (3.12)

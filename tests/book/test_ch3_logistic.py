@@ -20,7 +20,8 @@ RNG = np.random.default_rng(3)
 # Fig. 3.8: presence of a species against precipitation; no hyperplane separates the classes
 PRESENT = np.array([0] * 7 + [1, 0, 0, 1, 1, 1, 0] + [1] * 11 + [0, 1, 1, 1, 0, 1] + [0] * 7)
 RAIN = 10 * np.array([1, 1.4, 1.5, 1.7, 2, 2.1, 2.8, 3, 3.2, 3.3, 3.5, 3.8, 4, 4.1, 4.4, 4.7, 4.8, 4.9, 5,
-                      5.1, 5.3, 5.4, 5.5, 6, 6.1, 6.1, 6.3, 6.4, 6.8, 6.9, 7, 7.4, 7.9, 8.5, 8.6, 8.7, 8.8, 9])
+                      5.1, 5.3, 5.4, 5.5, 6, 6.1, 6.1, 6.3, 6.4, 6.8, 6.9, 7, 7.4, 7.9, 8.5, 8.6, 8.7, 8.8,
+                      9])
 PLAIN, SQUARE, TWICE = RAIN[:, None], np.c_[RAIN, RAIN ** 2], np.c_[RAIN, 2 * RAIN + 1]
 FEATURES = RNG.normal(size=(300, 4))
 LABELS = (RNG.uniform(size=300) < special.expit(FEATURES @ [1.0, -2.0, 0.5, 0.0] - 0.3)).astype(int)
@@ -284,7 +285,7 @@ def test_a_score_at_the_threshold_gives_0_in_every_linear_classifier():
 @pytest.mark.parametrize("tau", [0.1, 0.3, 0.5, 0.8])
 def test_a_threshold_on_an_increasing_activation_is_a_hyperplane(tau):
     x, w, b = RNG.normal(size=(10_000, 3)), np.array([0.7, -1.1, 0.4]), 0.2
-    activations = {"sigmoid": special.expit, "probit": stats.norm.cdf, "identity": np.asarray, "tanh": np.tanh}
+    activations = {"sigmoid": special.expit, "probit": stats.norm.cdf, "identity": np.array, "tanh": np.tanh}
     for name, activation in activations.items():
         shifted = threshold_bias(b, tau, name)
         assert (array(side(tensor(x), w, shifted)) == (activation(x @ w + b) > tau)).all()
