@@ -3,7 +3,7 @@ import chainrule as cr
 import numpy as np
 import pytest
 from chainrule import numeric
-from chainrule.models import PCA, Autoencoder, interpolate
+from chainrule.models import PCA, Autoencoder, KMeans, interpolate
 from chainrule.nn import GaussianNoise, Masking, SaltAndPepper, noise
 from scipy import stats
 
@@ -251,6 +251,54 @@ def test_corruptions_name_what_they_cannot_do():
     x = normal(3, 4)
     np.testing.assert_array_equal(noise.masking(x, 0.0, rng=cr.Rng(0)).numpy(), x.numpy())
     assert (noise.masking(x, 1.0, rng=cr.Rng(0)).numpy() == 0).all()
+
+
+# ---- digits of 8 x 8
+@pytest.fixture(scope="module")
+def digits():
+    pytest.importorskip("sklearn")
+    return cr.data.digits(flat=True)
+
+
+def trained_on(train, *sizes, noise=None, epochs=25, **options):
+    rng = cr.Rng(0)
+    net = Autoencoder(*sizes, rng=rng, noise=noise, **options)
+    cr.train.fit(net, cr.data.Dataset(train.x, train.x), optimizer=cr.optim.Adam(net, alpha=3e-3), rng=rng,
+                 epochs=epochs, loss=cr.losses.reconstruction, batch_size=32, metrics={}, progress=False)
+    return net
+
+
+@book("3.5-denoising-ae")
+@pytest.mark.parametrize("layer, corrupt, size", [
+    (GaussianNoise, noise.gaussian, 0.4), (Masking, noise.masking, 0.5),
+    (SaltAndPepper, noise.salt_and_pepper, 0.3)])
+def test_a_denoiser_removes_noise_that_a_plain_autoencoder_keeps(digits, layer, corrupt, size):
+    train, test = digits
+    net = trained_on(train, 64, 40, 20, noise=layer(size, rng=cr.Rng(1)))
+    plain = trained_on(train, 64, 40, 20)
+    clean, dirty = test.x.numpy(), corrupt(test.x, size, rng=cr.Rng(2))
+    before = mean_square(dirty.numpy() - clean)
+    after = mean_square(net.reconstruct(dirty).numpy() - clean)
+    assert after < 0.7 * before
+    assert after < mean_square(plain.reconstruct(dirty).numpy() - clean)
+    # the loss compares with the clean x, and in use nothing is corrupted
+    np.testing.assert_array_equal(net.reconstruct(dirty).numpy(), net.reconstruct(dirty).numpy())
+    np.testing.assert_array_equal(net.eval()(dirty).numpy(), net.reconstruct(dirty).numpy())
+    assert (net.train()(dirty).numpy() != net.reconstruct(dirty).numpy()).any()
+
+
+@book("3.5-codes-clustering")
+def test_clusters_of_codes_are_as_pure_as_those_of_pixels(digits):
+    train, _ = digits
+    y = train.y.numpy()
+
+    def purity(x):
+        groups = np.asarray(KMeans(10, n_init=5, seed=1).fit_predict(x))
+        return sum(np.bincount(y[groups == k], minlength=10).max() for k in range(10)) / len(y)
+    codes = trained_on(train, 64, 16).encode(train.x)
+    pixels = purity(train.x)
+    assert codes.shape == (len(train), 16)
+    assert purity(codes) >= 0.95 * pixels and pixels > 5 * np.bincount(y).max() / len(y)
 
 
 # ---- interpolation
