@@ -171,6 +171,8 @@ class Categories:
         x = self._table(X, fitting=True)
         if self.levels is None:
             return x, [self._unique(column)[0] for column in x.T]
+        if not isinstance(self.levels, (list, tuple)):
+            raise ValueError(f"{self._op}: levels needs a list of lists, got {self.levels!r}")
         levels = [np.asarray(part) for part in self.levels]
         if len(levels) != x.shape[1]:
             raise ValueError(f"{self._op}: levels has {len(levels)} lists, needs {x.shape[1]}, "

@@ -350,3 +350,31 @@ def test_laplace_agrees_with_scipy():
     assert kstest(draws, theirs.cdf).pvalue > 0.01
     with pytest.raises(ValueError, match="Laplace: scale must be positive"):
         cr.distributions.Laplace(0.0, 0.0)
+
+
+ROWS, CLASSES = np.ones((6, 2)) * np.arange(6)[:, None], np.arange(6) % 3
+m, p = cr.models, cr.preprocessing
+BAD = {
+    "LinearRegression: method 'x' is unknown": (m.LinearRegression(method="x"), ROWS, CLASSES),
+    "LinearRegression: rtol must be a finite": (m.LinearRegression(rtol=-1), ROWS, CLASSES),
+    "LinearRegression: X needs rows of one length": (m.LinearRegression(), [[1, 2], [3]], [1, 2]),
+    "gram_least_squares: Xᵀ X is not finite": (OneVsOne(), 1e200 * ROWS, CLASSES),
+    "OneVsRest: y holds 1 class": (OneVsRest(), ROWS, np.zeros(6)),
+    "OneVsRest: Unknown label type: continuous": (OneVsRest(), ROWS, ROWS[:, 0] / 2),
+    "fresh: 3 is no estimator": (OneVsRest(3), ROWS, CLASSES),
+    "Pipeline: steps needs to be a list": (m.Pipeline([]), ROWS, CLASSES),
+    "OneHotEncoder: drop 'last' is unknown": (p.OneHotEncoder(drop="last"), ROWS, CLASSES),
+    "OneHotEncoder: levels needs a list": (p.OneHotEncoder(5), ROWS, CLASSES),
+    "DescentRegression: alpha must be a finite": (m.DescentRegression(alpha=-1), ROWS, CLASSES),
+    "DescentRegression: loss 'l3' is unknown": (m.DescentRegression("l3"), ROWS, CLASSES),
+    "huber: delta must be positive": (m.DescentRegression("huber", delta=0), ROWS, CLASSES),
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_bad_settings_are_named_in_one_line(message):
+    estimator, X, y = BAD[message]
+    with pytest.raises((ValueError, TypeError)) as error:
+        estimator.fit(X, y)
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)

@@ -95,7 +95,9 @@ class DescentRegression(Regressor, Estimator):
         """Learn b and w from samples X and targets y."""
         check.one_of(self._op, "loss", self.loss, LOSSES)
         check.positive(self._op, max_iter=self.max_iter)
-        check.not_negative(self._op, epsilon=self.epsilon)
+        check.not_negative(self._op, epsilon=self.epsilon, delta=self.delta)
+        if self.alpha is not None and not callable(self.alpha):
+            check.not_negative(self._op, alpha=self.alpha)
         x = self._samples(X, fitting=True)
         y = self._targets(y, x)
         centred = self.standardize and self.fit_intercept

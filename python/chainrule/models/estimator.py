@@ -236,6 +236,8 @@ def fresh(estimator: Any) -> Any:
         if isinstance(value, (list, tuple)):
             return type(value)(map(copied, value))
         return fresh(value) if hasattr(value, "get_params") and not isinstance(value, type) else value
+    if not hasattr(estimator, "get_params") or isinstance(estimator, type):
+        raise TypeError(f"fresh: {estimator!r} is no estimator; needs an object with get_params and fit")
     return type(estimator)(**{k: copied(v) for k, v in estimator.get_params(deep=False).items()})
 
 
@@ -243,7 +245,10 @@ def array(op: str, name: str, x: Any) -> np.ndarray:
     """x as a NumPy array, unless it is sparse or complex."""
     if hasattr(x, "tocsr"):
         raise TypeError(f"{op}: {name} is a sparse matrix, needs a dense one; use {name}.toarray()")
-    a = np.asarray(x)
+    try:
+        a = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{op}: {name} needs rows of one length") from None
     if a.dtype.kind == "c":
         raise ValueError(f"{op}: {name} is complex. Complex data not supported")
     return a

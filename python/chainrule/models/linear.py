@@ -64,6 +64,8 @@ def gram_least_squares(gram: Tensor, Xty: Tensor, rtol: float | None = None) -> 
             that singular values of X below about 10⁻⁶ s₁ are lost
     Cost    some 9 d³ multiply-adds, whatever the number of samples
     """
+    if not np.isfinite(np.asarray(gram)).all():
+        raise ValueError("gram_least_squares: Xᵀ X is not finite; scale the features down")
     used = np.flatnonzero(np.diagonal(np.asarray(gram)))           # a column of zeros has θ = 0
     if used.size < gram.shape[0]:
         rows = cr.asarray(used).to(gram.device)
@@ -98,6 +100,8 @@ class LinearRegression(Regressor, Estimator):
     def fit(self, X: Any, y: Any) -> LinearRegression:
         """Learn b and w from samples X and targets y."""
         check.one_of(self._op, "method", self.method, METHODS)
+        if self.rtol is not None:
+            check.not_negative(self._op, rtol=self.rtol)
         x = self._samples(X, fitting=True)
         y = self._targets(y, x)
         # around the means b drops out and w stays the same; the intercept then costs no digits

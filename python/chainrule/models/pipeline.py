@@ -33,8 +33,8 @@ class Pipeline(Estimator):
     def _steps(self) -> list:
         if self.steps is None:
             return [cr.preprocessing.Standardizer(), cr.models.LinearRegression()]
-        if not len(self.steps):
-            raise ValueError("Pipeline: steps is empty, needs at least one estimator")
+        if not isinstance(self.steps, (list, tuple)) or not self.steps:
+            raise ValueError(f"Pipeline: steps needs to be a list of estimators, got {self.steps!r}")
         return list(self.steps)
 
     @property
