@@ -20,6 +20,25 @@ def train(model, x, y, loss, epochs, alpha):
                  loss=loss, progress=False)
 
 
+# ---- regression
+
+@book("1.1-task-regression")
+def test_numbers_are_predicted_by_a_linear_model_and_by_a_net_with_a_linear_head():
+    X = RNG.normal(size=(300, 4))
+    linear = X @ np.array([1.0, -2.0, 0.5, 3.0]) + 0.7 + 0.1 * RNG.normal(size=300)
+    fitted = models.LinearRegression().fit(X, linear)
+    theirs, *_ = np.linalg.lstsq(np.c_[np.ones(300), X], linear, rcond=None)
+    assert np.allclose([fitted.intercept_, *fitted.coef_], theirs, atol=1e-10)
+    curved = np.sin(2 * X[:, 0]) + np.abs(X[:, 1])
+    net = nn.MLP(4, 32, 1, rng=cr.Rng(0))
+    x, y = X.astype(np.float32), curved.astype(np.float32)[:, None]
+    train(net, x[:200], y[:200], cr.losses.mse, epochs=60, alpha=1e-2)
+    rest = np.mean((net(cr.asarray(x[200:])).numpy() - y[200:]) ** 2)
+    A = np.c_[np.ones(300), X]
+    plain = A[200:] @ np.linalg.lstsq(A[:200], curved[:200], rcond=None)[0]
+    assert rest < 0.3 * np.mean((plain - curved[200:]) ** 2)
+
+
 # ---- localisation
 
 @book("1.1-task-localization")
