@@ -204,3 +204,12 @@ def test_wrong_shapes_are_named():
         metrics.f_score([1], [1], average="mean")
     with pytest.raises(ValueError, match="confusion_matrix: classes need to be 0 to 1, got up to 3"):
         metrics.confusion_matrix([3], [0], classes=2)
+
+
+def test_mean_iou_is_the_mean_overlap_of_the_classes_that_are_there():
+    y = np.array([[0, 0, 1], [2, 2, 1]])
+    assert cr.metrics.mean_iou(y, y) == 1
+    predicted = np.array([[0, 1, 1], [2, 0, 1]])
+    assert abs(cr.metrics.mean_iou(predicted, y) - (1 / 3 + 2 / 3 + 1 / 2) / 3) < 1e-15
+    assert abs(cr.metrics.mean_iou(predicted, y, classes=5) - 0.5) < 1e-15
+    assert np.isnan(cr.metrics.mean_iou(np.zeros(0, int), np.zeros(0, int)))

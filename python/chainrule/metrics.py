@@ -57,6 +57,18 @@ def confusion_matrix(predicted: Any, y: Any, classes: int | None = None) -> np.n
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
+def mean_iou(predicted: Any, y: Any, classes: int | None = None) -> float:
+    """Mean over the classes of TP / (TP + FP + FN), intersection over union: how well masks agree.
+
+    Book: §6.6
+    Shapes  predicted, y one shape, class numbers; classes that neither has do not count
+    """
+    M = confusion_matrix(np.asarray(predicted).ravel(), np.asarray(y).ravel(), classes)
+    shared, either = np.diag(M), M.sum(0) + M.sum(1) - np.diag(M)
+    there = either > 0
+    return float(np.mean(shared[there] / either[there])) if there.any() else float("nan")
+
+
 def precision(predicted: Any, y: Any, average: str = "macro") -> Any:
     """TP / (TP + FP): which share of those called so are so.   Book: §2.2; `average` as f_score"""
     return _averaged("precision", predicted, y, average, lambda tp, fp, fn: _ratio(tp, tp + fp))

@@ -48,6 +48,8 @@ def fine_tuning(full: bool = False) -> Result:
     """
     remarks: list[str] = []
     train, test = at_hand(cr.data.mnist, remarks)
+    if remarks:                                          # noise makes the made digits as hard as written ones
+        train, test = (cr.data.made_digits(n, rng=cr.Rng(n), noise=0.5) for n in (6000, 1000))
     valid = part(test, range(5, 10), 100)
     shares, runs = [], []
     for seed in range(5):
@@ -68,7 +70,7 @@ def fine_tuning(full: bool = False) -> Result:
         shares.append([cr.accuracy(model, valid) for model in (tuned, scratch)])
         runs.append((tuned, few, histories, np.diff(clock.times)))
     model, few, histories, seconds = runs[0]
-    outside, label = test.x[int(np.flatnonzero(test.y.numpy() == 7)[0])], 2
+    outside, label = typical(test, 7), 2
     a = cr.softmax(model(outside[None]), axis=-1).numpy()[0]
     tuned_share, scratch_share = np.mean(shares, axis=0)
     rows = [at_least("accuracy tuned, mean of 5 seeds", 0.6, tuned_share),
@@ -82,6 +84,12 @@ def fine_tuning(full: bool = False) -> Result:
                          "(d) A picture from outside, and (e) its prediction": prediction(outside, a)},
                   [f"(a) a net of {source.parameter_count():,} weights that knows the digits 0 to 4, and 30 "
                    "pictures of the digits 5 to 9", *remarks])
+
+
+def typical(data: Any, k: int) -> Any:
+    """The picture of class k that is nearest to the mean of its class."""
+    x = data.x.numpy()[data.y.numpy() == k]
+    return cr.asarray(x[((x - x.mean(0)) ** 2).sum((1, 2, 3)).argmin()])
 
 
 class Clock:
@@ -160,8 +168,6 @@ def tasks(full: bool = False) -> Result:
     masks = trained(models.SegmentationNet(4, width=8, rng=cr.Rng(0)), standard(seen), seen.masks,
                     lambda z, y: cr.losses.cross_entropy(z, y, axis=1), epochs)
     found_masks = cr.argmax(masks(x), axis=1).numpy()
-    overlap = [np.sum((found_masks == k) & (new.masks == k)) / np.sum((found_masks == k) | (new.masks == k))
-               for k in range(4)]
     targets = models.detection_targets(seen.boxes, seen.labels - 1, 8)
     detector = trained(models.GridDetector(3, rng=cr.Rng(0)), standard(seen), targets, models.detection_loss,
                        epochs)
@@ -170,7 +176,7 @@ def tasks(full: bool = False) -> Result:
     hits, agreement = localise(n, epochs)
     return Result(
         [at_least("segmentation: share of right pixels", 0.97, np.mean(found_masks == new.masks)),
-         at_least("segmentation: mean IoU of the 4 classes", 0.8, np.mean(overlap)),
+         at_least("segmentation: mean IoU of classes", 0.8, cr.metrics.mean_iou(found_masks, new.masks)),
          at_least("detection: objects found (recall), IoU 0.5", 0.8, recall),
          at_least("detection: boxes that are right (precision)", 0.8, precision),
          at_least("localisation: share of right classes", 0.95, hits),

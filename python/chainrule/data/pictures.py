@@ -116,6 +116,7 @@ class ImageFolder(Dataset):
 
     root/cat/1.png, root/cat/2.png, root/dog/1.png, ...: classes are the sorted names of the folders.
 
+    rng     crops anywhere and mirrors, for training; without it the middle is cut out, see `cut_square`
     Shapes  a batch is x (N, 3, size, size) float32 in [0, 1] and y (N,) int64
     Errors  FileNotFoundError if root has no folder with a picture in it; ValueError naming a damaged picture
     """
@@ -131,7 +132,8 @@ class ImageFolder(Dataset):
             raise FileNotFoundError(f"ImageFolder: {root} needs a folder a class with pictures in it "
                                     f"({' '.join(KINDS[:4])} ...)")
         self.paths = [path for name in self.classes for path in held[name]]
-        self.size, self.rng, self.grey, self.features = size, rng, grey, ()
+        self.size, self.grey, self.features = size, grey, ()
+        self.rng = None if rng is None else rng.split()          # of its own: a thread may read ahead
         labels = [k for k, name in enumerate(self.classes) for _ in held[name]]
         self.y = cr.tensor(np.array(labels, np.int64))
 

@@ -129,5 +129,5 @@ def drawn(kind: int, side: int) -> np.ndarray:
     if SHAPES[kind] == "disc":
         return (v - 0.5) ** 2 + (h - 0.5) ** 2 <= 0.25
     if SHAPES[kind] == "triangle":
-        return np.abs(h - 0.5) <= v / 2
+        return np.abs(h - 0.5) <= (v + 0.5 / side) / 2           # one or two pixels at the tip
     return np.ones((side, side), bool)

@@ -50,7 +50,7 @@ def non_maximum_suppression(boxes: Tensor, scores: Any, overlap: float = 0.5) ->
     if boxes.ndim != 2 or scores.shape != (boxes.shape[0],):
         raise cr.ShapeError(f"non_maximum_suppression: boxes {tuple(boxes.shape)} and scores {scores.shape} "
                             "need (n, 4) and (n,)")
-    shared = iou(cr.expand_dims(boxes, 1), cr.expand_dims(boxes, 0)).numpy()
+    shared = iou(cr.expand_dims(boxes, 1), cr.expand_dims(boxes, 0)).to("cpu").numpy()
     left = list(np.argsort(-scores, kind="stable"))
     kept = []
     while left:

@@ -61,5 +61,5 @@ def localization_loss(outputs: tuple[Tensor, Tensor], y: Tensor, target: Tensor,
 def located(outputs: tuple[Tensor, Tensor]) -> list[tuple[int, Any]]:
     """For each picture (the class of the largest score, its box), the box None for nothing.   Book: §6.6"""
     z, box = outputs
-    kinds = cr.argmax(z, axis=-1).numpy().tolist()
-    return [(kind, box[i].numpy() if kind else None) for i, kind in enumerate(kinds)]
+    kinds, boxes = cr.argmax(z, axis=-1).to("cpu").numpy().tolist(), box.to("cpu").numpy()
+    return [(kind, boxes[i] if kind else None) for i, kind in enumerate(kinds)]
