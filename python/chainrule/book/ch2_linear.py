@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,8 @@ def collinear() -> Result:
     x, v = cr.normal((2, 100), rng=rng, dtype=cr.float64)
     theta = column([1, 2, 3])
     noises = 10.0 ** -np.arange(1, 9)
-    wrong, numbers = {"normal equations": [], "singular values": []}, []
+    numbers: list[float] = []
+    wrong: dict[str, list[float]] = {"normal equations": [], "singular values": []}
     for noise in noises:
         X = design_matrix(cr.stack([x, x + noise * v], axis=1))
         y = X @ theta
@@ -220,8 +222,8 @@ def linear_digits() -> Result:
     (x, y), (x_test, y_test) = flat_digits()
     figure, axes = panels(2, width=5.2, height=4.8)
     rows = []
-    settings = (("one against the rest", cr.models.OneVsRest(), 0.8603, 1e-3, (7, 9), 77, (5, 0.7388)),
-                ("pairs", cr.models.OneVsOne(), 0.9297, 2e-3, (5, 8), 36, (8, 0.8624)))
+    settings: Any = (("one against the rest", cr.models.OneVsRest(), 0.8603, 1e-3, (7, 9), 77, (5, 0.7388)),
+                     ("pairs", cr.models.OneVsOne(), 0.9297, 2e-3, (5, 8), 36, (8, 0.8624)))
     for axis, (name, model, accuracy, tolerance, pair, confused, worst) in zip(axes, settings, strict=True):
         decided = model.fit(x, y).predict(x_test)
         M = cr.metrics.confusion_matrix(decided, y_test)
