@@ -39,7 +39,7 @@ __device__ void products(const T* a, int64_t rows, const T* b, int64_t columns, 
       pieces.b[k][r] = inside && r < columns ? widen(b[r * width + k0 + k]) : C(0);
     }
     __syncthreads();
-#pragma unroll
+#pragma unroll 4
     for (int k = 0; k < depth; k++) {
       C left[each<C>], right[each<C>];
 #pragma unroll
@@ -64,7 +64,7 @@ __device__ void weigh(const T* x, int64_t rows, int64_t width, int64_t c0, Piece
     pieces.x[r][c] = r < rows && c0 + c < width ? widen(x[r * width + c0 + c]) : C(0);
   }
   __syncthreads();
-#pragma unroll 8
+#pragma unroll 4
   for (int k = 0; k < B; k++) {
     C left[each<C>], right[each<C>];
 #pragma unroll
