@@ -51,9 +51,32 @@ def test_freed_memory_is_used_again():
 
 
 def test_too_much_memory_is_an_error_in_words():
-    with pytest.raises(cr.OutOfMemory, match=r"allocate: \d+ bytes asked on cuda, \d+ of \d+ free"):
+    with pytest.raises(cr.OutOfMemory, match=r"allocate: \d+ bytes asked on cuda, \d+ of \d+ free, \d+ in use, \d+ were held"):
         cr.zeros((2**40,), device="cuda")
     assert cr.ones((3,), device="cuda").sum().item() == 3
+
+
+def test_blocks_held_for_reuse_make_room_before_memory_is_out(python):
+    if cr.cuda.backend() != "cuda-emulator":
+        pytest.skip("a GPU has more memory than a test should fill")
+    out = python("""
+import chainrule as cr
+x = cr.zeros((100_000,), device="cuda")
+del x
+y = cr.zeros((200_000,), device="cuda")                      # 800 kB of a megabyte: no room for both
+print(cr.cuda.memory()["cached"], y.sum().item())
+try:
+    cr.zeros((200_000,), device="cuda")
+except cr.OutOfMemory as error:
+    print(error)
+""", CHAINRULE_EMULATOR_MIB="1")
+    held, told = out.splitlines()
+    assert held == "0 0.0" and told.startswith("allocate: 800000 bytes asked on cuda, ")
+
+
+def test_every_kernel_of_the_cpu_has_its_twin():
+    cpu, gpu = (set(cr._core._kernels(place)) for place in ("cpu", "cuda"))
+    assert not cpu - gpu, "no CUDA kernel"
 
 
 def test_a_fault_in_a_kernel_is_raised_once_where_values_are_waited_for():

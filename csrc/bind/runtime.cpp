@@ -47,6 +47,12 @@ static void bind_runtime(py::module_& m) {
     const char* why = load_cuda();
     return why ? std::optional<std::string>(why) : std::nullopt;
   }, "Why CUDA cannot be used here, or None when it can.");
+  m.def("_kernels", [](Device device) {
+    if (device == Device::cuda) load_cuda();
+    py::list names;
+    for (const SlotBase* s : slots()) if (s->column[int(device)]) names.append(s->name);
+    return names;
+  }, py::arg("device"));
   m.def("_cuda_backend", [] { return cuda_backend(); });
   m.def("_cuda_device_count", [] { int n = 0; kernel::count_devices(Device::cuda, &n); return n; });
   m.def("_cuda_reset_peak", [] { kernel::reset_peak(Device::cuda); });
