@@ -199,8 +199,8 @@ def models_on_codes(full: bool = False) -> Result:
     (train, test), epochs = digits(full), 10 if full else 4
     accuracy = {}
     for m in (2, 30):
-        codec = AutoencoderCodes(m, epochs=epochs, **SETTINGS)
-        model = CodedModel(codec, MultinomialRegression(method="l-bfgs", l2=1.0)).fit(train.x, train.y)
+        softmax = MultinomialRegression(method="l-bfgs", l2=1.0, tolerance=1e-3)
+        model = CodedModel(AutoencoderCodes(m, epochs=epochs, **SETTINGS), softmax).fit(train.x, train.y)
         accuracy[m] = model.score(test.x, test.y)
 
     def turned(x):
@@ -238,7 +238,7 @@ def clusters_of_codes(full: bool = False) -> Result:
     axis.barh(list(purity), list(purity.values()))
     axis.axvline(np.bincount(y).max() / len(y), color="0.5", linestyle="--", label="one cluster")
     axis.set(xlabel="purity of ten clusters")
-    axis.legend()
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
     return Result([*(shown(f"purity, {name}", p) for name, p in purity.items()),
                    at_least("deep above PCA, m = 2", 0, purity["deep, m = 2"] - purity["PCA, m = 2"]),
                    at_least("30 numbers, as a share of all pixels' purity", 0.9,
