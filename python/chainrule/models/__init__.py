@@ -24,6 +24,8 @@ from .regularised import ElasticNet, Lasso, Ridge
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .segmentation import SegmentationNet
 from .softmax import MultinomialRegression, SoftmaxRegression
+from .softmax_regression import SoftmaxRegression
+from .transformer import Transformer
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "detection_scores",
     "detection_targets",
     "elbow",
+    "Transformer",
     "interpolate",
     "iou",
     "load",

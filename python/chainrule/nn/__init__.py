@@ -25,6 +25,7 @@ from .attention import MultiHeadAttention
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import Dropout
 from .embedding import Embedding
+from .features import activations
 from .graph import GraphConv, normalised_adjacency
 from .linear import MLP, Flatten, Linear
 from .module import Module, Sequential, named_tensors
@@ -66,6 +67,6 @@ __all__ = [
     "Linear", "LogSoftmax", "MLP", "Masking", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module",
     "MultiHeadAttention", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6", "SELU", "SaltAndPepper", "Sequential",
     "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "Tanh", "TransformerBlock",
-    "TransformerDecoderBlock", "init", "last_output", "named_tensors", "noise", "normalised_adjacency",
-    "sinusoidal_positions",
+    "TransformerDecoderBlock", "activations", "init", "last_output", "named_tensors", "noise",
+    "normalised_adjacency", "sinusoidal_positions",
 ]

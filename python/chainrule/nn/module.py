@@ -87,6 +87,35 @@ class Module:
         """The number of weights, each shared one counted once."""
         return sum(tensor.size for tensor in self.named_parameters(frozen).values())
 
+    # ---- the parameters as one vector
+
+    def vector(self) -> Tensor:
+        """θ: all parameters but frozen ones, one after the other, (d,).   Book: §1.1, y = f_θ(x)"""
+        parts = list(self.named_parameters().values())
+        if len({p.dtype for p in parts}) > 1:
+            raise cr.DTypeError("vector: parameters of several dtypes need .to(dtype=...) first")
+        return cr.concat([cr.reshape(p, (-1,)) for p in parts]) if parts else cr.zeros((0,))
+
+    def at(self: Self, theta: Tensor) -> Self:
+        """f_θ: this model with the vector θ in place of its parameters, differentiable in θ.   Book: §1.1
+
+        Buffers, frozen parameters and random streams are shared with this model.
+        Errors  ShapeError unless θ has the shape of vector()
+        Example
+            >>> net = cr.nn.Linear(3, 1, rng=cr.Rng(0))
+            >>> cr.grad(lambda theta: cr.sum(net.at(theta)(cr.ones((1, 3)))))(net.vector()).tolist()
+            [1.0, 1.0, 1.0, 1.0]
+        """
+        parts = list(self.named_parameters().values())
+        d = sum(p.size for p in parts)
+        if tuple(theta.shape) != (d,):
+            raise cr.ShapeError(f"at: theta {tuple(theta.shape)} needs shape ({d},), one number a parameter")
+        new, end = {}, 0
+        for p in parts:
+            new[id(p)] = cr.reshape(theta[end:end + p.size], tuple(p.shape))
+            end += p.size
+        return tree.replace(self, new)
+
     # ---- changes of the whole tree
 
     def to(self: Self, device: str | None = None, *, dtype: Any = None) -> Self:
