@@ -104,10 +104,10 @@ def two_numbers(full: bool = False) -> Result:
                              for z in (codes[1][i:i + 250] for i in range(0, 2000, 250))])
         share[name] = cr.mean((train.y[nearest] == test.y[:2_000]).astype(cr.float64)).item()
         for axis, z, y, part in zip(column, codes, (train.y, test.y), ("training", "test"), strict=True):
-            z, y = z.numpy()[:2_000], y.numpy()[:2_000]
+            places, labels = z.numpy()[:2_000], y.numpy()[:2_000]
             for digit in range(10):
                 colour = (*COLOURS, "#9b2c2c", "#68d391")[digit]
-                axis.plot(*z[y == digit].T, ".", markersize=2, color=colour, label=str(digit))
+                axis.plot(*places[labels == digit].T, ".", markersize=2, color=colour, label=str(digit))
             axis.set(xlabel="first number", ylabel="second number", title=f"{name}, {part}")
     axes[0, 2].legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
     return Result([*(shown(f"nearest training code is of the same digit, {n}", s) for n, s in share.items()),
@@ -185,7 +185,10 @@ def two_uses():
     return figure
 
 
-SETTINGS = {"code": "identity", "output": "sigmoid", "alpha": 3e-3, "batch_size": 32}
+def codec(m: int, full: bool) -> AutoencoderCodes:
+    """Codes of m numbers, not trained yet."""
+    return AutoencoderCodes(m, code="identity", output="sigmoid", alpha=3e-3, batch_size=32,
+                            epochs=10 if full else 4)
 
 
 @book("3.5-codes-supervised", "3.5-codes-both-sides", slow=True)
@@ -196,18 +199,16 @@ def models_on_codes(full: bool = False) -> Result:
     to turn pictures by 90°, from codes of pictures to codes of turned pictures: in use the encoder of the
     one, the model and the decoder of the other.
     """
-    (train, test), epochs = digits(full), 10 if full else 4
-    accuracy = {}
+    (train, test), accuracy = digits(full), {}
     for m in (2, 30):
         softmax = MultinomialRegression(method="l-bfgs", l2=1.0, tolerance=1e-3)
-        model = CodedModel(AutoencoderCodes(m, epochs=epochs, **SETTINGS), softmax).fit(train.x, train.y)
+        model = CodedModel(codec(m, full), softmax).fit(train.x, train.y)
         accuracy[m] = model.score(test.x, test.y)
 
     def turned(x):
         return cr.flip(x.reshape((-1, 28, 28)).mT, axis=1).reshape((-1, 784))
 
-    codec = AutoencoderCodes(30, epochs=epochs, **SETTINGS)
-    turn = CodedModel(codec, target_codec=codec).fit(train.x, turned(train.x))
+    turn = CodedModel(codec(30, full), target_codec=codec(30, full)).fit(train.x, turned(train.x))
     got, want = turn.predict(test.x), turned(test.x)
     error = reconstruction(got, want).item()
     of_mean = reconstruction(cr.zeros_like(want) + cr.mean(turned(train.x), axis=0), want).item()
