@@ -98,13 +98,15 @@ def scenes(n: int, *, rng: cr.Rng, size: int = 32, least: int = 1, most: int = 3
     masks = np.zeros((n, size, size), np.int64)
     boxes, labels = np.full((n, most, 4), np.nan, np.float32), np.zeros((n, most), np.int64)
     for i in range(n):
+        taken = np.zeros((size, size), bool)
         for k in range(draw.integers(least, most + 1)):
-            place = free_place(draw, masks[i], size)
+            place = free_place(draw, taken)
             if place is None:                                    # no room is left
                 break
             top, left, side = place
             kind = int(draw.integers(1, len(SHAPES)))
             rows, columns = slice(top, top + side), slice(left, left + side)
+            taken[rows, columns] = True
             inside = drawn(kind, side)
             colour = draw.uniform(0.45, 1, (3, 1))
             x[i, :, rows, columns][:, inside] = colour + draw.normal(0, 0.03, (3, inside.sum()))
@@ -113,21 +115,22 @@ def scenes(n: int, *, rng: cr.Rng, size: int = 32, least: int = 1, most: int = 3
     return Scenes(np.clip(x, 0, 1).astype(np.float32), masks, boxes, labels)
 
 
-def free_place(draw: Any, mask: np.ndarray, size: int) -> tuple[int, int, int] | None:
-    """(top, left, side) of a square window that no object touches, found within 30 trials."""
+def free_place(draw: Any, taken: np.ndarray) -> tuple[int, int, int] | None:
+    """(top, left, side) of a window at least a pixel away from those taken, found within 30 trials."""
+    size = len(taken)
     for _ in range(30):
         side = int(draw.integers(size // 4, size * 7 // 16 + 1))
         top, left = (int(u) for u in draw.integers(0, size - side + 1, 2))
-        if not mask[max(top - 1, 0):top + side + 1, max(left - 1, 0):left + side + 1].any():
+        if not taken[max(top - 1, 0):top + side + 1, max(left - 1, 0):left + side + 1].any():
             return top, left, side
     return None
 
 
 def drawn(kind: int, side: int) -> np.ndarray:
     """Which pixels of a window the shape covers; it touches all four edges."""
-    v, h = np.meshgrid(*[(np.arange(side) + 0.5) / side] * 2, indexing="ij")
+    v, h = np.mgrid[0:side, 0:side]                              # integers: no edge is decided by rounding
     if SHAPES[kind] == "disc":
-        return (v - 0.5) ** 2 + (h - 0.5) ** 2 <= 0.25
+        return (2 * v + 1 - side) ** 2 + (2 * h + 1 - side) ** 2 <= side ** 2
     if SHAPES[kind] == "triangle":
-        return np.abs(h - 0.5) <= (v + 0.5 / side) / 2           # one or two pixels at the tip
+        return np.abs(2 * h + 1 - side) <= v + 1                 # one or two pixels at the tip
     return np.ones((side, side), bool)
