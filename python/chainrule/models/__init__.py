@@ -24,7 +24,6 @@ from .regularised import ElasticNet, Lasso, Ridge
 from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from .segmentation import SegmentationNet
 from .softmax import MultinomialRegression, SoftmaxRegression
-from .softmax_regression import SoftmaxRegression
 from .transformer import Transformer
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
