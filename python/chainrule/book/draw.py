@@ -69,7 +69,7 @@ def regions(axis: Any, predict: Any, x: tuple[float, float], y: tuple[float, flo
             colours: Any = COLOURS) -> np.ndarray:
     """Which class a classifier gives to each point of a rectangle, as coloured ground; the classes (n, n).
 
-    predict(points (n², 2)) gives class numbers 0, 1, ...; class k has colour k, and is drawn over by `points`.
+    predict(points (n², 2)) gives class numbers 0, 1, ...; class k has colour k; draw samples with `points`.
     """
     from matplotlib.colors import ListedColormap
     X, Y = grid(x, y, n)
