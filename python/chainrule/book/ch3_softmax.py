@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -130,8 +131,9 @@ def digits(full: bool = False) -> Result:
             losses[epoch] = problem.loss(theta).item()
     watched = AdamRecipe(epochs=200 if full else 10, each_epoch=watch)
     logistic = LogisticRegression(method=recipe)
-    models = {"logistic, one vs. rest": OneVsRest(logistic), "logistic, one vs. one": OneVsOne(logistic),
-              "multinomial": MultinomialRegression(method=watched if full else recipe)}
+    models: dict[str, Any] = {
+        "logistic, one vs. rest": OneVsRest(logistic), "logistic, one vs. one": OneVsOne(logistic),
+        "multinomial": MultinomialRegression(method=watched if full else recipe)}
     if full:
         models |= {"linear, one vs. rest": OneVsRest(), "linear, one vs. one": OneVsOne()}
     else:
