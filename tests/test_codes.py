@@ -67,3 +67,18 @@ def test_the_estimators_given_stay_as_they_were():
 def test_bad_sizes_of_codes_are_named():
     with pytest.raises(ValueError, match="AutoencoderCodes: m must be a positive integer, got 0"):
         AutoencoderCodes(0).fit(np.ones((3, 2)))
+
+
+def test_a_denoiser_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
+    x = cr.uniform((60, 8), rng=cr.Rng(0))
+
+    def run(epochs, **options):
+        net = cr.models.Autoencoder(8, 3, rng=cr.Rng(0), noise=cr.nn.Masking(0.3, rng=cr.Rng(5)))
+        cr.train.fit(net, cr.data.Dataset(x, x), optimizer=cr.optim.Adam(net), epochs=epochs, rng=cr.Rng(1),
+                     loss=cr.losses.reconstruction, batch_size=10, progress=False, **options)
+        return net.state_dict()
+    whole, file = run(4), tmp_path / "net.safetensors"
+    run(2, checkpoint=file)
+    parts = run(4, checkpoint=file, resume=True)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(value.numpy(), parts[name].numpy())
