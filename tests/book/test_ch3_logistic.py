@@ -5,7 +5,14 @@ import time
 import chainrule as cr
 import numpy as np
 import pytest
-from chainrule.models import LinearRegression, LogisticRegression, Perceptron, ProbitRegression
+from chainrule.models import (
+    AdamRecipe,
+    LinearRegression,
+    LogisticRegression,
+    MultinomialRegression,
+    Perceptron,
+    ProbitRegression,
+)
 from chainrule.models.hyperplane import hyperplane, side, threshold_bias
 from chainrule.models.likelihood import ConvergenceWarning
 from chainrule.models.linear import design_matrix
@@ -296,8 +303,9 @@ def test_a_threshold_on_an_increasing_activation_is_a_hyperplane(tau):
     many = RNG.normal(size=(10_000, 4))
     assert (model.predict(many, tau) == (many @ normal + shifted > 0)).all()
     assert (model.predict(many, tau) == (model.probability(many) > tau)).all()
-    with pytest.raises(ValueError, match="threshold_bias: tau 1.5 must lie inside the range of sigmoid"):
+    with pytest.raises(ValueError, match="threshold_bias: tau 1.5 must lie in the range of sigmoid"):
         threshold_bias(0.0, 1.5)
+    assert model.predict(many, 0.0).all() and not model.predict(many, 1.0).any()
 
 
 # ---- §3.2, the neuron and its gradient
@@ -369,6 +377,31 @@ def test_columns_that_depend_on_each_other_are_told_and_predict_all_the_same():
     np.testing.assert_allclose(twice.probability(TWICE), once.probability(PLAIN), atol=1e-9)
     with pytest.raises(ValueError, match="no standard errors"):
         twice.confidence_band(TWICE)
+
+
+def test_features_far_from_zero_and_of_any_size_keep_their_digits():
+    best = LogisticRegression().fit(FEATURES, LABELS)
+    factor = np.array([1e-100, 1.0, 1e100, 1e3])
+    for l2 in (0.0, 0.7):
+        plain = LogisticRegression(l2=l2).fit(FEATURES, LABELS)
+        far = LogisticRegression(l2=l2).fit(FEATURES + 1e7, LABELS)
+        np.testing.assert_allclose(far.coef_, plain.coef_, rtol=1e-6)
+        np.testing.assert_allclose(far.standard_errors_[1:], plain.standard_errors_[1:], rtol=1e-6)
+        many = MultinomialRegression(l2=2 * l2, reference_class=None).fit(FEATURES + 1e7, LABELS)
+        np.testing.assert_allclose(many.coef_[1] - many.coef_[0], plain.coef_, rtol=1e-6)
+    scaled = LogisticRegression().fit(FEATURES * factor, LABELS)
+    np.testing.assert_allclose(scaled.coef_ * factor, best.coef_, rtol=1e-9)
+    with pytest.warns(ConvergenceWarning, match="the columns of X depend on each other"):
+        level = LogisticRegression().fit(np.c_[FEATURES, np.full(300, 0.1)], LABELS)
+    np.testing.assert_allclose(level.theta_, np.r_[best.theta_, 0], rtol=1e-9, atol=1e-15)
+
+
+def test_what_overflows_is_one_line():
+    for options in ({"method": "gd", "alpha": 1e300}, {"method": AdamRecipe(alpha=1e308)}):
+        with pytest.raises(ValueError, match="LogisticRegression: the parameters overflow"):
+            LogisticRegression(**options).fit(FEATURES * 1e100, LABELS)
+    with pytest.raises(ValueError, match="LogisticRegression: X holds too large numbers"):
+        LogisticRegression().fit(np.abs(FEATURES) * 4e307, LABELS)
 
 
 def test_descent_that_is_cut_short_says_so():

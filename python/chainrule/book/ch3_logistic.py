@@ -287,5 +287,5 @@ def descent() -> Result:
                   {"Loss and F1 score along 40 iterations": figure},
                   ["The book's F1 comes from a routine whose positive class is the first label, benign; "
                    "both are drawn. Its random split is not known: this one is seeded, and splits were "
-                   "passed over on which the largest rate lies below 15 (it is 13 to 18): there descent ends in a "
-                   "cycle."])
+                   "passed over on which the largest rate lies below 15 (it is 13 to 18): there descent ends "
+                   "in a cycle."])

@@ -42,10 +42,10 @@ def threshold_bias(b: float, tau: float, activation: str = "sigmoid") -> float:
     """b̌ = b - σ⁻¹(τ): σ(b + wᵀx) > τ exactly where b̌ + wᵀx > 0.   Book: §3.1, after (3.14)
 
     For the sigmoid b̌ = b + log(1/τ - 1); also "probit", "identity", "tanh".
-    Errors  ValueError unless τ lies strictly inside the range of σ
+    Errors  ValueError unless τ lies in the range of σ; at its ends b̌ is ±∞: all samples on one side
     """
     cr.check.one_of("threshold_bias", "activation", activation, INVERSES)
     shift = INVERSES[activation](cr.asarray(float(tau), dtype=cr.float64)).item()
-    if not np.isfinite(shift):
-        raise ValueError(f"threshold_bias: tau {tau!r} must lie inside the range of {activation}")
+    if np.isnan(shift):
+        raise ValueError(f"threshold_bias: tau {tau!r} must lie in the range of {activation}")
     return b - shift

@@ -46,6 +46,38 @@ class Fit:
     warning: str = ""
 
 
+class Frame:
+    """z = (x - m) / s, features around 0 and of size 1, in which second-order steps keep their digits.
+
+    A θ learned on z is `back @ θ` on x. `plain` leaves x as it is, for descent as the book has it.
+    Shapes  x (n, p); back (d, d), d = p + 1 with an intercept; without one m = 0
+    """
+    def __init__(self, op: str, x: Tensor, intercept: bool, plain: bool) -> None:
+        self.z, self.s, self.back = x, cr.ones(x.shape[1:], dtype=x.dtype, device=x.device), None
+        if plain:
+            return
+        m = cr.mean(x, axis=0) if intercept else cr.zeros_like(self.s)
+        largest, s = cr.max(cr.abs(x), axis=0), cr.max(cr.abs(x - m), axis=0)
+        if not cr.all(cr.isfinite(s)).item():
+            raise ValueError(f"{op}: X holds too large numbers; scale it")
+        level = s <= 1e-14 * largest                             # a constant column is 0, not rounding's dust
+        self.s = cr.where(level, 1.0, s)
+        self.z = cr.where(level, 0.0, x - m) / self.s
+        self.back = cr.diag(1.0 / self.s)
+        if intercept:
+            one = cr.ones((1,), dtype=x.dtype, device=x.device)
+            top = cr.concat([one, -m / self.s])[None]
+            self.back = cr.concat([top, cr.concat([cr.zeros_like(self.s)[:, None], self.back], axis=1)])
+
+    def parameters(self, theta: Tensor) -> Tensor:
+        """Rows of (b, w) learned on z as rows for x, (..., d)."""
+        return theta if self.back is None else theta @ self.back.mT
+
+    def spread(self, covariance: Tensor) -> Tensor:
+        """The covariance (d, d) of (b, w) learned on z as that for x."""
+        return covariance if self.back is None else self.back @ covariance @ self.back.mT
+
+
 @dataclass(frozen=True)
 class AdamRecipe:
     """ADAM with α = 0.02 on mini-batches of 2,000 for 200 epochs, from θ ~ N(0, start²).
@@ -65,6 +97,7 @@ class AdamRecipe:
     def run(self, problem: Likelihood, size: int, like: Tensor) -> Fit:
         """Train θ of `size` numbers, of like's type and device."""
         check.positive("AdamRecipe", batch_size=self.batch_size, epochs=self.epochs)
+        check.not_negative("AdamRecipe", alpha=self.alpha, start=self.start)
         theta = self.start * cr.normal((size,), rng=cr.Rng(self.seed), dtype=like.dtype).to(like.device)
         adam, steps = cr.optim.Adam({"theta": theta}, self.alpha), 0
         for epoch in range(1, self.epochs + 1):
@@ -78,10 +111,22 @@ class AdamRecipe:
 
 def maximise_likelihood(op: str, problem: Likelihood, start: Tensor, method: str | AdamRecipe,
                         alpha: float | None, max_iter: int | None, tolerance: float) -> Fit:
-    """θ with the least mean of -log P; a warning in one line when there is none or it was not reached."""
+    """θ with the least mean of -log P; a warning in one line when there is none or it was not reached.
+
+    Errors  ValueError for an unknown method, or when θ overflows
+    """
     if isinstance(method, AdamRecipe):
-        return method.run(problem, start.size, start)
-    check.one_of(op, "method", method, METHODS)
+        fit = method.run(problem, start.size, start)
+    else:
+        check.one_of(op, "method", method, METHODS)
+        fit = _found(op, problem, start, method, alpha, max_iter, tolerance)
+    if not cr.all(cr.isfinite(fit.theta)).item():
+        raise ValueError(f"{op}: the parameters overflow; alpha is too large, or X holds too large numbers")
+    return fit
+
+
+def _found(op: str, problem: Likelihood, start: Tensor, method: str, alpha: float | None,
+           max_iter: int | None, tolerance: float) -> Fit:
     check.not_negative(op, tolerance=tolerance)
     most = METHODS[method] if max_iter is None else max_iter
     check.positive(op, max_iter=most)
@@ -113,7 +158,7 @@ def _newton(problem: Likelihood, theta: Tensor, most: int, tolerance: float) -> 
         independent = independent and (full_rank or steps > 1)   # weights are equal at the start
         left = -0.5 * (step @ g).item()
         theta, value = _downhill(problem, theta, value, step, left)
-        if not left > tolerance ** 2:
+        if not left > tolerance ** 2 or value < 1e-9:            # no sample is in doubt any more
             break
     warning = ""
     if not independent:
@@ -122,7 +167,7 @@ def _newton(problem: Likelihood, theta: Tensor, most: int, tolerance: float) -> 
     elif problem.reach(step) > 0.1 or not full_rank:
         warning = ("X separates the classes, so the likelihood has no maximum and the coefficients grow "
                    f"without end; stopped after {steps} steps; give l2 > 0")
-    elif left > tolerance ** 2:
+    elif left > tolerance ** 2 and value >= 1e-9:
         warning = f"method 'newton' stopped after {most} steps, {left:.2g} of the loss left; raise max_iter"
     return Fit(theta, steps, None if warning else problem.hessian(theta), (*values, value), warning)
 

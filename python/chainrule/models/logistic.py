@@ -14,7 +14,7 @@ from .._core import Tensor
 from ..distributions import Normal
 from .estimator import Classifier, Estimator
 from .hyperplane import hyperplane, side, threshold_bias
-from .likelihood import ALL, AdamRecipe, maximise_likelihood, warn
+from .likelihood import ALL, AdamRecipe, Frame, maximise_likelihood, warn
 from .linear import design_matrix
 
 
@@ -65,18 +65,24 @@ class Probit:
         return r * (u + r)
 
 
+def penalties(X: Tensor, size: float, intercept: bool, s: Tensor | None) -> Tensor:
+    """(d,): 0 for the bias, size / s² for w."""
+    weights = cr.full((X.shape[1] - int(intercept),), size, dtype=X.dtype, device=X.device)
+    weights = weights if s is None else weights / (s * s)
+    return cr.concat([cr.zeros_like(weights[:1]), weights]) if intercept else weights
+
+
 class BinaryLikelihood:
     """C(θ) = -ℓ(θ)/n + λ ‖w‖² / 2n with its derivatives, θ = (b, w).   Book: §3.1, (3.11); §3.2, (3.17)
 
-    Shapes  X (n, d) with a first column of ones if there is an intercept, y (n,) of 0 and 1, θ (d,)
+    Shapes  X (n, d) with a first column of ones if there is an intercept, y (n,) of 0 and 1, θ (d,);
+            s (p,): the penalty is that of w / s
     """
     def __init__(self, X: Tensor, y: Tensor, link: Any = Logit, l2: float = 0.0,
-                 intercept: bool = True) -> None:
+                 intercept: bool = True, s: Tensor | None = None) -> None:
         self.X, self.link, self.l2, self.samples = X, link, l2, X.shape[0]
         self.sign = 2.0 * y.astype(X.dtype) - 1.0
-        mask = np.ones(X.shape[1])
-        mask[:int(intercept)] = 0                                # b is not made small
-        self.penalty = (l2 / self.samples) * cr.asarray(mask).astype(X.dtype).to(X.device)
+        self.penalty = penalties(X, l2 / self.samples, intercept, s)
 
     def loss(self, theta: Tensor, rows: slice = ALL) -> Tensor:
         """Mean cross entropy, with the penalty."""
@@ -127,18 +133,18 @@ class _BinaryRegression(Classifier, Estimator):
         x = self._samples(X, fitting=True)
         classes, labels = self._two_classes(y, x)
         x = x if isinstance(self.method, AdamRecipe) else x.astype(cr.float64)
-        problem = self._likelihood(x, labels)
+        frame = Frame(self._op, x, self.fit_intercept, plain=self.method not in ("newton", "l-bfgs"))
+        problem = BinaryLikelihood(design_matrix(frame.z, self.fit_intercept), labels, self.link, self.l2,
+                                   self.fit_intercept, frame.s)
         start = cr.zeros((problem.X.shape[1],), dtype=x.dtype, device=x.device)
         fit = maximise_likelihood(self._op, problem, start, self.method, self.alpha, self.max_iter,
                                   self.tolerance)
         if fit.warning:
             warn(self._op, fit.warning)
-        k = int(self.fit_intercept)
-        covariance = None if fit.hessian is None else cr.linalg.inv(fit.hessian) / problem.samples
-        return self._learn(x, classes_=classes, coef_=fit.theta[k:],
-                           intercept_=fit.theta[0].item() if k else 0.0, n_iter_=fit.steps,
-                           loss_path_=np.array(fit.values),
-                           covariance_=None if covariance is None else covariance.to("cpu").numpy())
+        theta, k, H = frame.parameters(fit.theta), int(self.fit_intercept), fit.hessian
+        spread = None if H is None else frame.spread(cr.linalg.inv(H) / problem.samples)
+        return self._learn(x, classes_=classes, coef_=theta[k:], intercept_=theta[0].item() if k else 0.0,
+                           n_iter_=fit.steps, loss_path_=np.array(fit.values), covariance_=spread)
 
     def _two_classes(self, y: Any, x: Tensor) -> tuple[np.ndarray, Tensor]:
         classes, labels = self._labels(y, x)
@@ -146,10 +152,6 @@ class _BinaryRegression(Classifier, Estimator):
             raise ValueError(f"{self._op}: Only binary classification is supported; y holds {len(classes)} "
                              "classes; use MultinomialRegression")
         return classes, labels
-
-    def _likelihood(self, x: Tensor, labels: Tensor) -> BinaryLikelihood:
-        X = design_matrix(x, self.fit_intercept)
-        return BinaryLikelihood(X, labels, self.link, self.l2, self.fit_intercept)
 
     @property
     def theta_(self) -> np.ndarray:

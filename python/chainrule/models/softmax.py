@@ -11,8 +11,9 @@ from .. import check
 from .._core import Tensor
 from ..nn import Linear, Module
 from .estimator import Classifier, Estimator
-from .likelihood import ALL, AdamRecipe, maximise_likelihood, warn
+from .likelihood import ALL, AdamRecipe, Frame, maximise_likelihood, warn
 from .linear import design_matrix, linear
+from .logistic import penalties
 
 
 class SoftmaxRegression(Module):
@@ -39,17 +40,15 @@ class SoftmaxLikelihood:
     θ is Θ row by row, without the row of the reference class, which is 0.
 
     Shapes  X (n, d) with a first column of ones if there is an intercept, y (n,) in 0 ... K - 1,
-            θ (K d,), or ((K - 1) d,) with a reference class
+            θ (K d,), or ((K - 1) d,) with a reference class; s (p,): the penalty is that of W / s
     """
     def __init__(self, X: Tensor, y: Tensor, K: int, reference: int | None = None, l2: float = 0.0,
-                 intercept: bool = True) -> None:
+                 intercept: bool = True, s: Tensor | None = None) -> None:
         self.X, self.y, self.K, self.l2, self.samples = X, y, K, l2, X.shape[0]
         self.rows = [k for k in range(K) if k != reference]
         self.one_hot = cr.one_hot(y, K).astype(X.dtype)
-        mask = np.ones((len(self.rows), X.shape[1]))
-        mask[:, :int(intercept)] = 0                             # the biases are not made small
-        self.penalty = (l2 / self.samples) * cr.asarray(mask.ravel()).astype(X.dtype).to(X.device)
-        self.size = mask.size
+        self.penalty = cr.tile(penalties(X, l2 / self.samples, intercept, s), (len(self.rows),))
+        self.size = self.penalty.size
 
     def matrix(self, theta: Tensor) -> Tensor:
         """Θ (K, d), with a row of zeros for the reference class."""
@@ -134,8 +133,10 @@ class MultinomialRegression(Classifier, Estimator):
         classes, numbers = self._labels(y, x)
         reference = self._reference(classes)
         x = x if isinstance(self.method, AdamRecipe) else x.astype(cr.float64)
-        design = design_matrix(x, self.fit_intercept)
-        problem = SoftmaxLikelihood(design, numbers, len(classes), reference, self.l2, self.fit_intercept)
+        frame = Frame(self._op, x, self.fit_intercept, plain=self.method not in ("newton", "l-bfgs"))
+        design = design_matrix(frame.z, self.fit_intercept)
+        problem = SoftmaxLikelihood(design, numbers, len(classes), reference, self.l2, self.fit_intercept,
+                                    frame.s)
         if self.method == "newton" and problem.size > 4000:
             raise ValueError(f"{self._op}: method 'newton' would need {problem.size}² second derivatives; "
                              "use 'l-bfgs' or an AdamRecipe")
@@ -144,7 +145,7 @@ class MultinomialRegression(Classifier, Estimator):
                                   self.tolerance)
         if fit.warning:
             warn(self._op, fit.warning)
-        theta, k = problem.matrix(fit.theta), int(self.fit_intercept)
+        theta, k = frame.parameters(problem.matrix(fit.theta)), int(self.fit_intercept)
         b = theta[:, 0] if k else cr.zeros((len(classes),), dtype=x.dtype)
         return self._learn(x, classes_=classes, coef_=theta[:, k:], intercept_=b, n_iter_=fit.steps,
                            loss_path_=np.array(fit.values), parameter_count_=problem.size)
