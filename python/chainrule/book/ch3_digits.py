@@ -251,4 +251,4 @@ def clusters_of_codes(full: bool = False) -> Result:
                             purity["shallow, m = 30"] / purity["pixels"])],
                   {"Purity": figure},
                   ["The book expects codes to do better than pixels. Digits are centred pictures, for which "
-                   "codes of 30 numbers do as well as 784 pixels."])
+                   "codes of 30 numbers do about as well as 784 pixels, not better."])
