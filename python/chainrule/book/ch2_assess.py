@@ -184,11 +184,9 @@ def tumour_measures() -> Result:
         predicted, y = np.repeat([1, 1, 0, 0], counts[p]), np.repeat([1, 0, 1, 0], counts[p])
         rows.append(near(f"p = {p}: accuracy, precision, recall, F1 of TP, FP, FN, TN = {counts[p]}",
                          printed[p][:4], measures(predicted, y), 0.005))
-        ours = []
-        for seed in range(25):
-            scores, labels = tumour_scores(p, seed)
-            ours.append([*measures(metrics.decide(scores, 0.5), labels), metrics.auc(scores, labels)])
-        ours = np.array(ours)
+        splits = [tumour_scores(p, seed) for seed in range(25)]
+        ours = np.array([[*measures(metrics.decide(scores, 0.5), labels), metrics.auc(scores, labels)]
+                         for scores, labels in splits])
         axis.boxplot(ours, tick_labels=names, whis=(0, 100))
         axis.plot(range(1, 6), printed[p], "D", color=COLOURS[1], label="printed, one split")
         axis.set(title=f"p = {p}, d = {p + 1}", ylabel="measure" if p == 1 else "", ylim=(0.2, 1.02))
@@ -201,8 +199,8 @@ def tumour_measures() -> Result:
             rows += [at_least("p = 30: mean accuracy", 0.89, ours[:, 0].mean()),
                      at_least("p = 30: mean AUC", 0.92, ours[:, 4].mean())]
     return Result(rows, {"Measures at τ = 0.5 on test tumours, 25 random 80-20 splits": figure},
-                  ["The book's p = 30 model is a weaker fit than ours: with standardised features and some ridge, "
-                   "about 97.5% are right."])
+                  ["The book's p = 30 model is a weaker fit than ours: with standardised features and some "
+                   "ridge about 97.5% are right."])
 
 
 def smooth_roc(scores, y):
