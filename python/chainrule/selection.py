@@ -198,7 +198,7 @@ def search(model: Any, settings: Iterable[dict[str, Any]], X: Any, y: Any, *, va
     return Search(table[best][0], table[best][1], chosen, table)
 
 
-def grid(**axes: Sequence[Any]) -> list[dict[str, Any]]:
+def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     """Every combination of the values.   Book: §2.5
 
     Example

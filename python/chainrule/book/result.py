@@ -39,13 +39,13 @@ def near(quantity: str, book: Any, ours: Any, tolerance: float) -> Row:
 def at_least(quantity: str, bound: float, ours: Any) -> Row:
     """ours >= bound."""
     value = float(ours)
-    return Row(quantity, f"≥ {_text(bound)}", _text(value), "", value >= bound)
+    return Row(quantity, f"≥ {_text(bound)}", _text(value), "", bool(value >= bound))
 
 
 def at_most(quantity: str, bound: float, ours: Any) -> Row:
     """ours <= bound."""
     value = float(ours)
-    return Row(quantity, f"≤ {_text(bound)}", _text(value), "", value <= bound)
+    return Row(quantity, f"≤ {_text(bound)}", _text(value), "", bool(value <= bound))
 
 
 def fact(statement: str, holds: Any) -> Row:
