@@ -22,7 +22,8 @@ def test_rows_claim_what_they_say():
     assert not near("pair", (1.0, 2.0), (1.0, 2.5), 0.1).holds
     assert at_least("x", 0.9, 0.95).holds and not at_least("x", 0.9, 0.8).holds
     assert at_most("x", 0.9, 0.8).holds and not at_most("x", 0.9, 0.95).holds
-    assert at_least("x", np.float64(0.9), 0.8).holds is False and at_most("x", np.float64(0.9), 1).holds is False
+    bound = np.float64(0.9)                              # its comparisons are np.bool_
+    assert at_least("x", bound, 0.8).holds is False and at_most("x", bound, 1).holds is False
     assert fact("it rains", 1).holds and not fact("it rains", 0).holds
 
 

@@ -182,7 +182,7 @@ def variance_diagnosis() -> Result:
                    at_least("validation accuracy gained by the best λ", 0.03, validation.max() - validation[0]),
                    shown("gap with the best λ", gap[validation.argmax()]),
                    shown("best λ", lams[validation.argmax()])],
-                  {"Accuracy against the penalty, means over 8 data sets; 10% wrong labels": figure})
+                  {"Accuracy against the penalty, means over 8 data sets": figure})
 
 
 @book("2.5-lasso", "2.5-elastic-net", "2.5-ridge")
