@@ -211,20 +211,23 @@ def violation(model, X, y, lam1, lam2, scale):
 
 @book("2.5-elastic-net")
 @pytest.mark.parametrize("loss", ["mean", "sum"])
-@pytest.mark.parametrize("kind", ["plain", "deficient", "wide", "nearly equal columns"])
+@pytest.mark.parametrize("kind", ["plain", "deficient", "wide", "one common factor", "nearly equal columns"])
 def test_the_elastic_net_meets_its_optimality_conditions(kind, loss):
     X, y = RNG.normal(size=(30, 6)), RNG.normal(size=30)
     if kind == "deficient":
         X, y = rank_deficient()
     elif kind == "wide":
         X, y = RNG.normal(size=(15, 40)), RNG.normal(size=15)
+    elif kind == "one common factor":
+        X = RNG.normal(size=(40, 60)) + 10 * RNG.normal(size=(40, 1))
+        y = X[:, 0] + RNG.normal(size=40)
     elif kind == "nearly equal columns":
         X[:, 1] = X[:, 0] + 1e-4 * X[:, 1]
     scale = 1 / len(y) if loss == "mean" else 1.0
     for lam1, lam2 in ((0.1, 0.1), (0.3, 0.0), (0.02, 0.5), (0.0, 0.2)):
         lam1, lam2 = lam1 * scale * len(y), lam2 * scale * len(y)
         model = models.ElasticNet(lam1, lam2, loss=loss).fit(X, y)
-        assert violation(model, X, y, lam1, lam2, scale) < 1e-6
+        assert violation(model, X, y, lam1, lam2, scale) < 1e-6 and model.n_iter_ < 200
         assert abs(np.mean(y - model.predict(X))) < 1e-10, "the intercept is not penalised"
 
 
