@@ -100,7 +100,7 @@ def torch_resnet18(torch):
 
 
 def torch_gpt(torch, vocab, T, layers, heads, width):
-    """The layers of chainrule.models.GPT, with PyTorch's fused attention; scores (N, vocab, T) for its loss."""
+    """The layers of chainrule.models.GPT, with PyTorch's fused attention; scores (N, vocab, T)."""
     nn, f = torch.nn, torch.nn.functional
 
     class Block(nn.Module):
