@@ -51,7 +51,8 @@ def test_freed_memory_is_used_again():
 
 
 def test_too_much_memory_is_an_error_in_words():
-    with pytest.raises(cr.OutOfMemory, match=r"allocate: \d+ bytes asked on cuda, \d+ of \d+ free, \d+ in use, \d+ were held"):
+    told = r"allocate: \d+ bytes asked on cuda, \d+ of \d+ free, \d+ in use, \d+ were held"
+    with pytest.raises(cr.OutOfMemory, match=told):
         cr.zeros((2**40,), device="cuda")
     assert cr.ones((3,), device="cuda").sum().item() == 3
 
@@ -122,7 +123,8 @@ def test_nearest_centres_are_those_of_the_cpu(n, p, K, dtype):
     x = np.random.default_rng(0).integers(-9, 9, (n, p)).astype(dtype)              # sums without rounding
     centres = x[:K] if n > K else np.arange(K * p).reshape(K, p).astype(dtype)
     earlier = np.arange(n) % K
-    got, want = (nearest(*(cr.tensor(a).to(place) for a in (x, centres, earlier))) for place in ("cuda", "cpu"))
+    given = [cr.tensor(a) for a in (x, centres, earlier)]
+    got, want = (nearest(*(t.to(place) for t in given)) for place in ("cuda", "cpu"))
     for a, b in zip(got[:4], want[:4], strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     assert got.changed == want.changed
@@ -134,7 +136,8 @@ def test_nearest_centres_are_those_of_the_cpu(n, p, K, dtype):
 def test_attention_over_several_tiles_is_that_of_the_cpu(T, S, m, n, dtype, causal):
     """Tiles that are full, that end early, and that no query of a block sees; heads wider than a tile."""
     make = np.random.default_rng(0)
-    inputs = [cr.tensor(make.normal(size=(2, *shape))).astype(dtype) for shape in ((T, m), (S, m), (S, n), (T, n))]
+    shapes = (T, m), (S, m), (S, n), (T, n)
+    inputs = [cr.tensor(make.normal(size=(2, *shape))).astype(dtype) for shape in shapes]
 
     def everything(place):
         q, k, v, d = (x.to(place) for x in inputs)
