@@ -14,8 +14,7 @@ import numpy as np
 
 from . import check
 from ._core import Tensor
-from .data.dataset import Dataset
-from .data.dataset import rows as tensor_rows
+from .data import dataset
 from .metrics import square_error
 from .models.estimator import fresh
 from .random import Rng, permutation, randint, uniform
@@ -261,10 +260,10 @@ def undersample(y: Any, *, rng: Rng) -> np.ndarray:
 def take(a: Any, index: np.ndarray) -> Any:
     """Rows of a tensor, array, list, or Dataset."""
     if isinstance(a, Tensor):
-        return tensor_rows(a, index)
+        return dataset.rows(a, index)
     if hasattr(a, "iloc"):
         return a.iloc[index]
-    return a[index] if isinstance(a, Dataset) else np.asarray(a)[index]
+    return a[index] if isinstance(a, dataset.Dataset) else np.asarray(a)[index]
 
 
 def _mixed(parts: list[np.ndarray], rng: Rng) -> np.ndarray:
