@@ -93,7 +93,7 @@ def data_gallery(full: bool = False) -> Result:
     remarks: list[str] = []
     digits, colours = at_hand(cr.data.mnist, remarks), colours_at_hand(remarks)
     reviews, _ = at_hand(cr.data.imdb, remarks)
-    rows, guesses = best_guesses(colours, epochs=20 if full else 5)
+    rows, guesses = best_guesses(colours, epochs=20 if full else 3)
     return Result(
         [near("values of a digit", 784, digits[0].x[0].size, 0),
          near("values of a colour picture", 3072, colours[0].x[0].size, 0),

@@ -55,7 +55,7 @@ def fine_tuning(full: bool = False) -> Result:
     for seed in range(5):
         rng = cr.Rng(seed)
         source = little_vgg(5, rng)
-        cr.train.fit(source, part(train, range(5), 4000 if full else 500),
+        cr.train.fit(source, part(train, range(5), 4000 if full else 300),
                      optimizer=cr.optim.Adam(source, alpha=3e-3), epochs=3, batch_size=32, rng=rng,
                      progress=False)
         few = part(train, range(5, 10), 6, skip=6 * seed)
@@ -162,7 +162,7 @@ def tasks(full: bool = False) -> Result:
     Made scenes of squares, discs and triangles of any colour; the book shows photographs of streets. A third
     net has two heads on one trunk, for the class and the box of a single object.
     """
-    n, epochs = (4000, 15) if full else (1000, 8)
+    n, epochs = (4000, 15) if full else (800, 7)
     seen, new = cr.data.scenes(n, rng=cr.Rng(0)), cr.data.scenes(200, rng=cr.Rng(1))
     x = cr.asarray(standard(new))
     masks = trained(models.SegmentationNet(4, width=8, rng=cr.Rng(0)), standard(seen), seen.masks,
