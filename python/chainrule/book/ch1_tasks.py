@@ -55,7 +55,7 @@ def fine_tuning(full: bool = False) -> Result:
     for seed in range(5):
         rng = cr.Rng(seed)
         source = little_vgg(5, rng)
-        cr.train.fit(source, part(train, range(5), 4000 if full else 300),
+        cr.train.fit(source, part(train, range(5), 4000 if full else 400),
                      optimizer=cr.optim.Adam(source, alpha=3e-3), epochs=3, batch_size=32, rng=rng,
                      progress=False)
         few = part(train, range(5, 10), 6, skip=6 * seed)
