@@ -15,7 +15,7 @@ def covariance(x: Tensor) -> Tensor:
     Differs NumPy's `cov` has a feature a row and divides by n - 1 unless bias=True
     """
     x = _table("covariance", x)
-    return _gram(x - cr.mean(x, axis=-2, keepdims=True)) / x.shape[-2]
+    return gram(x - cr.mean(x, axis=-2, keepdims=True)) / x.shape[-2]
 
 
 def correlation(x: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def correlation(x: Tensor) -> Tensor:
     """
     x = _table("correlation", x)
     centred = x - cr.mean(x, axis=-2, keepdims=True)
-    return _gram(centred / cr.norm(centred, axis=-2, keepdims=True))
+    return gram(centred / cr.norm(centred, axis=-2, keepdims=True))
 
 
 def _table(op: str, x: Tensor) -> Tensor:
@@ -41,8 +41,8 @@ def _table(op: str, x: Tensor) -> Tensor:
 SMALL, BLOCKS = 64, 4
 
 
-def _gram(x: Tensor) -> Tensor:
-    """XᵀX with equal halves."""
+def gram(x: Tensor) -> Tensor:
+    """XᵀX, symmetric to the last bit, for half of the multiply-adds of the product."""
     p = x.shape[-1]
     if p <= SMALL:
         return _mirrored(cr.matmul(x.mT, x))

@@ -9,6 +9,7 @@ import chainrule as cr
 
 from .. import check
 from .._core import Tensor
+from ..functional.statistics import gram
 from .estimator import Estimator, Transformer
 
 SOLVERS = ("auto", "eigen", "svd")
@@ -43,6 +44,16 @@ class PCA(Transformer, Estimator):
 
     def fit(self, X: Any, y: Any = None) -> PCA:
         """Learn the directions from samples X (n, p); y is not looked at."""
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """The scores of the samples that the directions are learned from, (n, m)."""
+        centred = self._fit(X)
+        return self._answer(centred @ _as(centred, self.components_).mT, X)
+
+    def _fit(self, X: Any) -> Tensor:
+        """Learn, and return the centred samples."""
         check.one_of(self._op, "solver", self.solver, SOLVERS)
         x = self._samples(X, fitting=True)
         n, p = x.shape
@@ -51,13 +62,15 @@ class PCA(Transformer, Estimator):
         if m > min(n, p):
             raise ValueError(f"PCA: n_components={m} needs to be at most min(n_samples, n_features), here "
                              f"n_samples={n} and n_features={p}")
-        route = by_eigen if self.solver == "eigen" or (self.solver == "auto" and n >= p) else by_svd
         at = cr.mean(x, axis=0)
-        values, V, total = route(x)
+        centred = x - at                                                 # (2.42)
+        route = by_eigen if self.solver == "eigen" or (self.solver == "auto" and n >= p) else by_svd
+        values, V, total = route(centred)
         values, V = values[:m], signed(V[:, :m])
         share = values / total if total > 0 else cr.zeros_like(values)
-        return self._learn(x, components_=V.mT, explained_variance_=values, explained_variance_ratio_=share,
-                           singular_values_=cr.sqrt(values * n), mean_=at, n_components_=m, n_samples_=n)
+        self._learn(x, components_=V.mT, explained_variance_=values, explained_variance_ratio_=share,
+                    singular_values_=cr.sqrt(values * n), mean_=at, n_components_=m, n_samples_=n)
+        return centred
 
     def transform(self, X: Any) -> Any:
         """The scores X̃ = (X - x̄) Ṽ, (n, m).   Book: §2.6, (2.44)"""
@@ -75,18 +88,18 @@ class PCA(Transformer, Estimator):
         return self._answer(_as(z, self.mean_) + z @ _as(z, self.components_), X)
 
 
-def by_eigen(x: Tensor) -> tuple[Tensor, Tensor, float]:
-    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ, descending.   Book: §2.6, (2.45)"""
-    S = cr.covariance(x)
+def by_eigen(X: Tensor) -> tuple[Tensor, Tensor, float]:
+    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ, descending, for centred samples.   Book: §2.6, (2.43), (2.45)"""
+    S = gram(X) / X.shape[0]
     values, V = cr.linalg.eigh(S)
     # rounding may leave the eigenvalue 0 a little below
     return cr.maximum(cr.flip(values), 0.0), cr.flip(V, axis=1), cr.trace(S).item()
 
 
-def by_svd(x: Tensor) -> tuple[Tensor, Tensor, float]:
+def by_svd(X: Tensor) -> tuple[Tensor, Tensor, float]:
     """The same from X = U Δ Vᵀ, since S = (1/n) V Δ² Vᵀ.   Book: §2.6, (2.48) to (2.50)"""
-    _, s, Vh = cr.linalg.svd(x - cr.mean(x, axis=0), full_matrices=False)
-    values = cr.square(s) / x.shape[0]
+    _, s, Vh = cr.linalg.svd(X, full_matrices=False)
+    values = cr.square(s) / X.shape[0]
     return values, Vh.mT, cr.sum(values).item()
 
 
