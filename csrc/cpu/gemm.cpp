@@ -42,8 +42,25 @@ void small(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<C> a, Matri
   });
 }
 
+// a is bᵀ, the same elements seen the other way: c is symmetric.
+template <class T> bool mirrored(int64_t M, int64_t N, const Matrix<T>& a, const Matrix<T>& b) {
+  return M == N && a.p == b.p && a.row == b.column && a.column == b.row;
+}
+
+// The lower triangle of c from the upper one, in squares that stay near.
+template <class C> void mirror(int64_t N, C* c, int64_t c_row) {
+  constexpr int64_t side = 64;
+  parallel_for(up(N, side), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i0 = begin * side; i0 < std::min(N, end * side); i0 += side)
+      for (int64_t j0 = 0; j0 <= i0; j0 += side)
+        for (int64_t i = i0; i < std::min(N, i0 + side); i++)
+          for (int64_t j = j0; j < std::min(i, j0 + side); j++) c[i * c_row + j] = c[j * c_row + i];
+  });
+}
+
 template <class T, class C>
 void blocked(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add) {
+  const bool half = !add && mirrored(M, N, a, b);              // tiles below the diagonal are left out
   const Cut rows(M, height), columns(N, breadth), deep(K, depth);
   const Cut strips(rows.part, t.rows);
   const int64_t strip_size = strips.part * deep.part + t.lanes, width = 2 * t.lanes, panel_size = width * deep.part;
@@ -79,13 +96,16 @@ void blocked(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Mat
           for (int64_t task = begin; task < end; task++) {
             const int64_t i0 = task % down * high, j0 = task / down * wide;
             for (int64_t i = i0; i < std::min(i0 + high, strips.count); i++)
-              for (int64_t j = j0; j < std::min(j0 + wide, panels.count); j++)
+              for (int64_t j = j0; j < std::min(j0 + wide, panels.count); j++) {
+                if (half && n0 + (j + 1) * width <= m0 + i * strips.part) continue;
                 one_tile<C>(t.packed[panels.pitch(j) > t.lanes][strips.size(i) - 1], strips.size(i), panels.columns(j),
                             panels.pitch(j), k, packed_a + i * strip_size, 1, 0, packed_b + j * panel_size, panels.pitch(j),
                             c + (m0 + i * strips.part) * c_row + n0 + j * width, c_row, sum);
+              }
           }
         });
       }
+  if (half) mirror(N, c, c_row);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ template <class T> struct Matrix {
 
 // a (M, K), b (K, N) of any strides; c row-major with unit column stride, in the type sums are made in.
 // Runs on the pool, or serially inside a task of the pool. The sum over k is cut by size alone: the result does not
-// depend on the number of threads.
+// depend on the number of threads. Where b is aᵀ, the same elements seen the other way, half of the work is left out.
 template <class T>
 void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T>* c, int64_t c_row, bool add = false);
 

@@ -171,3 +171,19 @@ ERRORS = {
     "einsum_letters": (lambda: cr.einsum("i1->i", MATRIX), ValueError,
                        "einsum: 'i1->i': needs letters, commas, one '...' an operand and one '->'"),
 }
+
+# a matrix with itself, seen the other way: half of the tiles are left out
+CORNERS |= {
+    "matmul_own_transpose": (lambda x: x.mT @ x, lambda x: x.T @ x, [normal(40, 131)]),
+    "matmul_own_transpose_right": (lambda x: x @ x.mT, lambda x: x @ x.T, [normal(131, 40)]),
+    "matmul_own_transpose_tall": (lambda x: x.mT @ x, lambda x: x.T @ x, [normal(900, 70)]),
+    "matmul_own_transpose_blocks": (lambda x: x.mT @ x, lambda x: x.T @ x, [normal(3, 2100)]),
+    "matmul_own_transpose_batch": (lambda x: x.mT @ x, lambda x: np.swapaxes(x, 1, 2) @ x,
+                                   [normal(2, 50, 150)]),
+    "matmul_own_transpose_half": (lambda x: (x.astype(cr.bfloat16).mT @ x.astype(cr.bfloat16)).astype(x.dtype),
+                                  lambda x: x.T @ x, [integers(-2, 3, 20, 250) / 2.0]),
+    "matmul_own_transpose_part": (lambda x: x[:, 5:].mT @ x[:, 5:], lambda x: x[:, 5:].T @ x[:, 5:],
+                                  [normal(60, 140)]),
+    "matmul_shifted_transpose": (lambda x: x[:, 5:].mT @ x[:, :-5], lambda x: x[:, 5:].T @ x[:, :-5],
+                                 [normal(60, 140)]),
+}

@@ -1,6 +1,7 @@
 """Principal component analysis.   Book: §2.6"""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import chainrule as cr
 
 from .. import check
 from .._core import Tensor
-from ..functional.statistics import gram
+from ..linalg.lapack import largest_eigenpairs
 from .estimator import Estimator, Transformer
 
 SOLVERS = ("auto", "eigen", "svd")
+BLOCK = 3 << 20                          # elements at a time: 12 MB of float32
 
 
 class PCA(Transformer, Estimator):
@@ -49,11 +51,14 @@ class PCA(Transformer, Estimator):
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """The scores of the samples that the directions are learned from, (n, m)."""
-        centred = self._fit(X)
-        return self._answer(centred @ _as(centred, self.components_).mT, X)
+        return self._answer(self._scores(self._fit(X)), X)
+
+    def transform(self, X: Any) -> Any:
+        """The scores X̃ = (X - x̄) Ṽ, (n, m).   Book: §2.6, (2.44)"""
+        return self._answer(self._scores(self._samples(X)), X)
 
     def _fit(self, X: Any) -> Tensor:
-        """Learn, and return the centred samples."""
+        """Learn, and return the samples as a tensor."""
         check.one_of(self._op, "solver", self.solver, SOLVERS)
         x = self._samples(X, fitting=True)
         n, p = x.shape
@@ -63,19 +68,16 @@ class PCA(Transformer, Estimator):
             raise ValueError(f"PCA: n_components={m} needs to be at most min(n_samples, n_features), here "
                              f"n_samples={n} and n_features={p}")
         at = cr.mean(x, axis=0)
-        centred = x - at                                                 # (2.42)
         route = by_eigen if self.solver == "eigen" or (self.solver == "auto" and n >= p) else by_svd
-        values, V, total = route(centred)
-        values, V = values[:m], signed(V[:, :m])
+        values, V, total = route(x, at, m)
         share = values / total if total > 0 else cr.zeros_like(values)
-        self._learn(x, components_=V.mT, explained_variance_=values, explained_variance_ratio_=share,
+        self._learn(x, components_=signed(V).mT, explained_variance_=values, explained_variance_ratio_=share,
                     singular_values_=cr.sqrt(values * n), mean_=at, n_components_=m, n_samples_=n)
-        return centred
+        return x
 
-    def transform(self, X: Any) -> Any:
-        """The scores X̃ = (X - x̄) Ṽ, (n, m).   Book: §2.6, (2.44)"""
-        x = self._samples(X)
-        return self._answer((x - _as(x, self.mean_)) @ _as(x, self.components_).mT, X)
+    def _scores(self, x: Tensor) -> Tensor:
+        V = _as(x, self.components_).mT
+        return cr.concat([block @ V for block in centred(x, _as(x, self.mean_))])
 
     def inverse_transform(self, X: Any) -> Any:
         """x̄ + X̃ Ṽᵀ, (n, p): the point of the span of the components with these scores."""
@@ -88,19 +90,28 @@ class PCA(Transformer, Estimator):
         return self._answer(_as(z, self.mean_) + z @ _as(z, self.components_), X)
 
 
-def by_eigen(X: Tensor) -> tuple[Tensor, Tensor, float]:
-    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ, descending, for centred samples.   Book: §2.6, (2.43), (2.45)"""
-    S = gram(X) / X.shape[0]
-    values, V = cr.linalg.eigh(S)
-    # rounding may leave the eigenvalue 0 a little below
-    return cr.maximum(cr.flip(values), 0.0), cr.flip(V, axis=1), cr.trace(S).item()
+def centred(x: Tensor, at: Tensor) -> Iterator[Tensor]:
+    """X = x - 1 x̄ᵀ by blocks of rows, so that a block is still near when it is used.   Book: §2.6, (2.42)"""
+    rows = max(1024, BLOCK // x.shape[1])
+    return (x[begin:begin + rows] - at for begin in range(0, x.shape[0], rows))
 
 
-def by_svd(X: Tensor) -> tuple[Tensor, Tensor, float]:
+def by_eigen(x: Tensor, at: Tensor, m: int) -> tuple[Tensor, Tensor, float]:
+    """(λ, V, Σ λ) with S vᵢ = λᵢ vᵢ for the m largest.   Book: §2.6, (2.43), (2.45)"""
+    S = cr.zeros((x.shape[1],) * 2, dtype=cr.float64, device=x.device)
+    for X in centred(x, at):
+        S = S + X.mT @ X
+    S = S / x.shape[0]
+    pairs = largest_eigenpairs(S.astype(x.dtype).to("cpu").numpy(), m)
+    values, V = (cr.asarray(a).to(x.device) for a in pairs)
+    return cr.maximum(values, 0.0), V, cr.trace(S).item()         # rounding may leave a 0 a little below
+
+
+def by_svd(x: Tensor, at: Tensor, m: int) -> tuple[Tensor, Tensor, float]:
     """The same from X = U Δ Vᵀ, since S = (1/n) V Δ² Vᵀ.   Book: §2.6, (2.48) to (2.50)"""
-    _, s, Vh = cr.linalg.svd(X, full_matrices=False)
-    values = cr.square(s) / X.shape[0]
-    return values, Vh.mT, cr.sum(values).item()
+    _, s, Vh = cr.linalg.svd(x - at, full_matrices=False)
+    values = cr.square(s) / x.shape[0]
+    return values[:m], Vh.mT[:, :m], cr.sum(values).item()
 
 
 def signed(V: Tensor) -> Tensor:
