@@ -102,8 +102,8 @@ def by_eigen(x: Tensor, at: Tensor, m: int) -> tuple[Tensor, Tensor, float]:
     for X in centred(x, at):
         S = S + X.mT @ X
     S = S / x.shape[0]
-    pairs = largest_eigenpairs(S.astype(x.dtype).to("cpu").numpy(), m)
-    values, V = (cr.asarray(a).to(x.device) for a in pairs)
+    values, V = (cr.asarray(a).astype(x.dtype).to(x.device)
+                 for a in largest_eigenpairs(S.to("cpu").numpy(), m))
     return cr.maximum(values, 0.0), V, cr.trace(S).item()         # rounding may leave a 0 a little below
 
 
