@@ -296,6 +296,26 @@ def test_all_components_give_the_data_back_and_both_routes_agree():
     assert error == pytest.approx(eigen.explained_variance_[2:].sum(), rel=1e-8)
 
 
+def test_blocks_of_rows_give_the_components_of_the_whole(monkeypatch):
+    x = RNG.normal(size=(2500, 3)) @ RNG.normal(size=(3, 3)) + 100
+    whole = PCA(solver="svd").fit(x)
+    monkeypatch.setattr("chainrule.models.pca.FOR_PRODUCTS", 1)
+    monkeypatch.setattr("chainrule.models.pca.FOR_SCORES", 1)      # blocks of 1024 rows, the least there is
+    parts = PCA()
+    scores = parts.fit_transform(x)
+    np.testing.assert_allclose(parts.components_, whole.components_, atol=1e-10)
+    np.testing.assert_allclose(parts.explained_variance_, whole.explained_variance_, rtol=1e-10)
+    np.testing.assert_allclose(scores, (x - x.mean(0)) @ whole.components_.T, atol=1e-8)
+
+
+def test_few_components_of_many_features_are_the_first_of_all():
+    x = cr.normal((300, 60), rng=cr.Rng(9), dtype=cr.float64) * cr.arange(1, 61, dtype=cr.float64)
+    few, all_of_them = PCA(4).fit(x), PCA().fit(x)                 # another routine finds few
+    np.testing.assert_allclose(few.components_, all_of_them.components_[:4], atol=1e-9)
+    np.testing.assert_allclose(few.explained_variance_, all_of_them.explained_variance_[:4], rtol=1e-10)
+    np.testing.assert_allclose(few.explained_variance_ratio_, all_of_them.explained_variance_ratio_[:4])
+
+
 def test_components_are_scikit_learns():
     decomposition = pytest.importorskip("sklearn.decomposition")
     ours, theirs = PCA(3).fit(TABLE), decomposition.PCA(3).fit(TABLE)
