@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-SHAPES = [(8, 8, 4, 4), (84, 256, 16, 16), (85, 257, 17, 33), (170, 300, 64, 64), (300, 90, 32, 5), (97, 1, 3, 2)]
+SHAPES = [(8, 8, 4, 4), (84, 256, 16, 16), (85, 257, 17, 33), (170, 300, 64, 64), (300, 90, 32, 5),
+          (97, 1, 3, 2)]
 
 
 def exact(q, k, v, d, causal):
@@ -29,8 +30,8 @@ def test_values_and_all_slopes_agree_with_the_stored_weights(shape, causal, dtyp
     q, k, v, d = (make.normal(size=(3, *s)).astype(dtype)
                   for s in ((T, m), (S, m), (S, n), (T, n)))
     want = exact(*(x.astype("float64") for x in (q, k, v, d)), causal)
-    y, grads = cr.vjp(lambda *x: cr.scaled_dot_product_attention(*x, causal=causal), tuple(map(cr.asarray, (q, k, v))),
-                      cr.asarray(d))
+    y, grads = cr.vjp(lambda *x: cr.scaled_dot_product_attention(*x, causal=causal),
+                      tuple(map(cr.asarray, (q, k, v))), cr.asarray(d))
     for got, exactly in zip((y, *grads), want, strict=True):
         # sums of up to 300 products: some 30 units in the last place of the largest number, or of the terms
         # (of size 1) where these cancel

@@ -84,7 +84,7 @@ class Transformer(Module):
                   top_k: int | None = None, rng=None) -> list[list[int]]:
         """The words between `start` and `stop` for each row of the source, at most `longest`.
 
-        What the decoder said goes back into it, one word after the other. Words are those of the highest score,
+        What the decoder said goes back into it, one word after another. Words are those of the highest score,
         or drawn from softmax(scores / temperature). Call eval() first, so that dropout is off.
 
         Shapes  source (N, S) -> N lists

@@ -1,4 +1,4 @@
-"""What a model computes on the way: the outputs of its inner layers as derived features.   Book: §1.2, §5.1"""
+"""What a model computes on the way: outputs of its inner layers as derived features.   Book: §1.2, §5.1"""
 from __future__ import annotations
 
 from typing import Any
