@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         numeric,
         optim,
         preprocessing,
+        rl,
         selection,
         sparse,
         train,

@@ -7,7 +7,10 @@ from .codes import AutoencoderCodes, CodedModel
 from .columns import ColumnTransformer
 from .descent import DescentRegression
 from .detection import Detection, GridDetector, detection_loss, detection_scores, detection_targets
+from .diffusion import Diffusion, NoiseNet, linear_betas
 from .estimator import Estimator, NotFittedError
+from .gan import GAN
+from .gnn import GCN
 from .gpt import GPT
 from .kmeans import Elbow, KMeans, clustering_loss, elbow
 from .lenet import LeNet
@@ -25,9 +28,18 @@ from .resnet import BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50
 from .segmentation import SegmentationNet
 from .softmax import MultinomialRegression, SoftmaxRegression
 from .transformer import Transformer
+from .vae import VAE, Gaussian, HierarchicalVAE
 from .vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 __all__ = [
+    "Diffusion",
+    "NoiseNet",
+    "linear_betas",
+    "GAN",
+    "GCN",
+    "VAE",
+    "Gaussian",
+    "HierarchicalVAE",
     "GPT",
     "MLP",
     "PCA",
