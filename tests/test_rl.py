@@ -48,6 +48,23 @@ def test_a_table_learns_the_shortest_tour_and_beats_chance():
 
 
 @pytest.mark.book("1.2-rl")
+def test_trained_agents_beat_random_ones_on_the_mean_over_seeds_and_repeat_with_the_seed():
+    world, tables, returns, chance = rl.CleaningRobot(2, 3, limit=30), [], [], []
+    for seed in range(8):
+        Q, _ = rl.q_learning(world, 300, epsilon=lambda k: max(0.05, 1 - k / 150), rng=cr.Rng(seed))
+        tables.append(Q)
+        returns.append(rl.play(world, lambda state, Q=Q: int(np.argmax(Q[state]))))
+        actions = np.random.default_rng(seed)
+        chance.append(rl.play(world, lambda state, actions=actions: int(actions.integers(4))))
+    error = np.sqrt((np.var(returns) + np.var(chance)) / 8)
+    assert np.mean(returns) > np.mean(chance) + 3 * error
+    again, _ = rl.q_learning(world, 300, epsilon=lambda k: max(0.05, 1 - k / 150), rng=cr.Rng(7))
+    np.testing.assert_array_equal(again, tables[7])
+    with pytest.raises(ValueError, match=r"q_learning: epsilon must lie in \[0, 1\], got 1.5"):
+        rl.q_learning(world, 3, epsilon=1.5, rng=cr.Rng(0))
+
+
+@pytest.mark.book("1.2-rl")
 def test_a_net_learns_to_clean_and_beats_chance():
     world, rng = rl.CleaningRobot(2, 3, limit=30), cr.Rng(1)
     nets = [cr.nn.MLP(12, 32, 4, rng=rng) for _ in range(2)]

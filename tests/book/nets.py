@@ -1,4 +1,4 @@
-"""What tests of nets share: inputs, the usual functions in NumPy, a training step, the error of a gradient."""
+"""What tests of nets share: inputs, the usual functions in NumPy, a training step, a gradient's error."""
 import chainrule as cr
 import numpy as np
 from chainrule import numeric

@@ -46,7 +46,7 @@ def test_theta_holds_all_parameters_and_gives_the_model_back_bit_for_bit(name):
 
 @pytest.mark.book("1.1-model-function")
 def test_a_model_is_a_differentiable_function_of_theta():
-    """∇_θ of C(f_θ(x)) through the vector is the gradient by names, side by side; eval() and train() switch."""
+    """∇_θ of C(f_θ(x)) through the vector is the gradient by names, side by side; eval, train switch."""
     model = exact(nn.Sequential(nn.Linear(3, 4, rng=cr.Rng(0)), nn.Tanh(), nn.Dropout(0.5, rng=cr.Rng(1)),
                                 nn.Linear(4, 1, rng=cr.Rng(2))))
     model.eval()

@@ -30,6 +30,7 @@ def q_learning(world: Any, episodes: int, *, gamma: float = 0.95, alpha: float =
     Q, totals = np.zeros((world.states, world.actions)), []
     for episode in range(episodes):
         rate = epsilon(episode) if callable(epsilon) else epsilon
+        check.fraction("q_learning", epsilon=rate)
         state, end, total = world.reset(), False, 0.0
         for u in cr.uniform((world.limit, 2), rng=rng).numpy():
             action = epsilon_greedy(Q[state], rate, u)
