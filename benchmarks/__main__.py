@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     if not rows:
         return refuse(f"no family or workload matches {' '.join(given.names)}; families: {', '.join(known)}")
     print(", ".join(f"{name} {value}" for name, value in about.items()))
-    print(f"geometric mean of the ratios to the best peer of each row: {report.geometric_mean(rows):.2f}")
+    print(report.summary(rows))
     if old:
         print(report.compare(rows, old))
     for path in given.out:

@@ -38,7 +38,7 @@ def main(out: list[Path], tiny: bool) -> int:
     for case in cases(torch, cr.Rng(0), tiny):
         rows.append(harness.measure("gpu", case, ceilings, least))
         print(report.line(rows[-1]), flush=True)
-    print(f"geometric mean of the ratios to the best peer of each row: {report.geometric_mean(rows):.2f}")
+    print(report.summary(rows))
     for path in out:
         text = json.dumps({"machine": about, "rows": [dataclasses.asdict(r) for r in rows]}, indent=1) \
             if path.suffix == ".json" else markdown(rows, about)

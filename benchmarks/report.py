@@ -55,13 +55,22 @@ def duration(seconds: float) -> str:
 def line(row: Row) -> str:
     """For a terminal, as soon as it is measured."""
     name, time, _, rate, share, _, _, peers = cells(row)
-    return f"{name:34} {time:>8} {rate:>16} {share:>5}  {peers}"
+    return f"{name:60} {time:>8} {rate:>16} {share:>5}  {peers}"
 
 
-def geometric_mean(rows: list[Row]) -> float:
-    """Of the ratios to the best peer of each row."""
+def geometric_mean(rows: list[Row]) -> float | None:
+    """Of the ratios to the best peer of each row; None where no peer took part."""
     ratios = [row.ratio for row in rows if row.ratio]
-    return math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) if ratios else math.nan
+    return math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) if ratios else None
+
+
+def summary(rows: list[Row]) -> str:
+    mean = geometric_mean(rows)
+    if mean is None:
+        return "No peer took part."
+    behind = [f"{row.name} ({row.ratio:.2f} of {row.best})" for row in rows if row.ratio and row.ratio < 1]
+    return (f"Geometric mean of the ratios to the best peer of each row: {mean:.2f}.\n"
+            f"Behind the best peer: {'; '.join(behind) if behind else 'none'}.")
 
 
 def markdown(rows: list[Row], about: dict[str, Any]) -> str:
@@ -73,9 +82,7 @@ def markdown(rows: list[Row], about: dict[str, Any]) -> str:
              ", ".join(f"{name} {value}" for name, value in about.items()), ""]
     lines += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
-    behind = [f"{row.name} ({row.ratio:.2f} of {row.best})" for row in rows if row.ratio and row.ratio < 1]
-    lines += ["", f"Geometric mean of the ratios: **{geometric_mean(rows):.2f}**.",
-              f"Behind the best peer: {'; '.join(behind) if behind else 'none'}.", ""]
+    lines += ["", *summary(rows).split("\n"), ""]
     return "\n".join(lines)
 
 
@@ -103,7 +110,7 @@ def compare(rows: list[Row], old: list[Row]) -> str:
         was = before.get((row.family, row.name))
         if was is not None:
             peers = f"ratio {was.ratio:.2f} -> {row.ratio:.2f}" if was.ratio and row.ratio else ""
-            lines.append(f"{row.name:34} {was.seconds / row.seconds:6.2f} times as fast as before  {peers}")
+            lines.append(f"{row.name:60} {was.seconds / row.seconds:6.2f} times as fast as before  {peers}")
     return "\n".join(lines)
 
 
