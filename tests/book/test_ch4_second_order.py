@@ -359,6 +359,47 @@ def test_no_more_evaluations_than_scipy_on_rosenbrock(method, scipys, start):
     assert ours.nfev <= 1.1 * theirs.nfev + 1, f"{ours.nfev} against {theirs.nfev}"
 
 
+@pytest.mark.parametrize("starts", [
+    ((0.2, -0.2), (-1.2, 1.0), (-2.0, 2.0), (1.7, -1.0)),
+    ((-1.2, 1.0) * 5, (0.4, -0.2) * 5, tuple(np.linspace(-1, 1, 10)))])
+def test_a_trust_region_needs_no_more_evaluations_than_scipys(starts):
+    runs = [optim.minimize(rosenbrock, tensor(start), "trust-region") for start in starts]
+    assert all(run.success and cr.max(cr.abs(run.jac)).item() < 1e-8 for run in runs)
+    for method in ("trust-exact", "trust-ncg", "trust-krylov"):
+        theirs = [optimize.minimize(optimize.rosen, start, method=method, jac=optimize.rosen_der,
+                                    hess=optimize.rosen_hess, options={"gtol": 1e-8}) for start in starts]
+        # from (-1.2, 1, ...) ours and trust-exact end in the local minimum, 3.99, others in the global one
+        assert all(run.fun == pytest.approx(their.fun, abs=1e-9) or abs(run.fun - 3.98658) < 1e-5
+                   for run, their in zip(runs, theirs, strict=True))
+        assert sum(run.nfev for run in runs) <= 1.1 * sum(their.nfev for their in theirs)
+
+
+def test_a_trust_region_step_is_the_best_within_the_radius():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        A, g = rng.normal(size=(4, 4)), rng.normal(size=4)
+        H = A + A.T + (4 * np.eye(4) if seed % 2 else 0)
+        s = optim.trust_region.trust_region_step(tensor(H), tensor(g), 0.7, tolerance=1e-8).numpy()
+        assert np.linalg.norm(s) <= 0.7 * (1 + 1e-7)
+        tries = rng.normal(size=(2000, 4))
+        tries *= 0.7 * rng.uniform(size=(2000, 1)) ** 0.25 / np.linalg.norm(tries, axis=1, keepdims=True)
+        best = (tries @ g + 0.5 * (tries * (tries @ H)).sum(1)).min()
+        assert s @ g + 0.5 * s @ H @ s <= best + 1e-12
+        # the conditions of Moré and Sorensen: (H + λ) s = -g with H + λ ≥ 0 and λ (0.7 - ‖s‖) = 0
+        shift = -(s @ (H @ s + g)) / (s @ s)
+        assert np.allclose(H @ s + shift * s, -g, atol=1e-6)
+        assert shift > -1e-8 and np.linalg.eigvalsh(H)[0] + shift > -1e-6
+        assert abs(shift * (0.7 - np.linalg.norm(s))) < 1e-5
+
+
+def test_a_trust_region_step_leaves_a_saddle_along_its_lowest_curvature():
+    H, g = tensor(np.diag([1.0, -2.0])), tensor([0.0, 0.0])
+    s = optim.trust_region.trust_region_step(H, g, 0.5).numpy()
+    assert np.allclose(np.abs(s), [0, 0.5])
+    with pytest.raises(ValueError, match="trust_region_step: radius must be positive, got 0"):
+        optim.trust_region.trust_region_step(H, g, 0)
+
+
 @book("4.6-lbfgs")
 def test_lbfgs_fits_logistic_regression_as_scipy_does():
     found = optim.minimize(cross_entropy, tensor([0.0, 0.0]), "l-bfgs")

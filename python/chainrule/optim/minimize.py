@@ -21,11 +21,13 @@ from .line_search import LineSearchError
 from .newton import descent_step, newton_cg_step
 from .objective import Objective
 from .quasi_newton import BFGS, LBFGS
+from .trust_region import trust_region_step
 
 FIRST_ORDER: dict[str, type[Optimizer]] = {
     "gd": SGD, "momentum": SGD, "nesterov": SGD, "adagrad": Adagrad, "rmsprop": RMSprop, "adadelta": Adadelta,
     "adam": Adam, "nadam": Nadam, "adamax": Adamax, "lp-adam": LpAdam}
 SEARCHED = ("steepest", "cg", "bfgs", "l-bfgs", "newton", "newton-cg")
+TRUST = "trust-region"
 
 
 @dataclass
@@ -88,7 +90,8 @@ def minimize(f: Callable[..., Tensor], x0: Any, method: str = "bfgs", *, args: t
 
     method       with a rate alpha: gd momentum nesterov adagrad rmsprop adadelta adam nadam adamax lp-adam,
                  whose other settings are `options` (beta, gamma, rho, p, eps ...); with a line search:
-                 steepest, cg, bfgs, l-bfgs, newton, newton-cg
+                 steepest, cg, bfgs, l-bfgs, newton, newton-cg; trust-region, which takes Newton's steps
+                 within a radius and needs no line search
     x0           a vector, or any tree of tensors, a model too; the result's x has its structure
     gradient     x -> ∇f and hessian x -> ∇²f; ours by default
     line_search  "strong_wolfe", "backtracking" or "exact"
@@ -96,7 +99,7 @@ def minimize(f: Callable[..., Tensor], x0: Any, method: str = "bfgs", *, args: t
     Errors       ValueError for an unknown method, or when f(x0) or its gradient is not finite
     Differs      maximise f by minimising -f
     """
-    check.one_of("minimize", "method", method, (*FIRST_ORDER, *SEARCHED))
+    check.one_of("minimize", "method", method, (*FIRST_ORDER, *SEARCHED, TRUST))
     check.one_of("minimize", "line_search", line_search, ("strong_wolfe", "backtracking", "exact"))
     objective, stop = Objective(f, x0, gradient, hessian, args), stop or Termination()
     run = _Run(objective, stop, callback, keep_path)
@@ -104,6 +107,8 @@ def minimize(f: Callable[..., Tensor], x0: Any, method: str = "bfgs", *, args: t
         _with_rate(run, method, alpha, options)
     elif options:
         raise ValueError(f"minimize: method {method!r} has no option {next(iter(options))!r}")
+    elif method == TRUST:
+        _trusted(run)
     elif method in ("newton", "newton-cg"):
         _newton(run, method, line_search)
     else:
@@ -240,6 +245,32 @@ def _newton(run: _Run, method: str, line_search: str) -> None:
         if found is None:
             return
         run.move(*found)
+
+
+def _trusted(run: _Run) -> None:
+    """Newton's step within a radius, which follows how well the model foretold the last decrease.
+
+    Source: Nocedal and Wright (2006), Algorithm 4.1
+    """
+    radius, H = 1.0, None
+    while run.running:
+        H = run.objective.hessian(run.theta) if H is None else H
+        s = trust_region_step(H, run.g, radius)
+        foretold, length = -(run.g @ s + 0.5 * (s @ (H @ s))).item(), cr.norm(s).item()
+        if not foretold > 0:
+            return run.finish("no lower point within rounding", run.flat)
+        theta = run.theta + s
+        value, g = run.objective.value_and_gradient(theta)
+        kept = (run.value - value) / foretold
+        if not kept > 0.25:
+            radius /= 4
+        elif kept > 0.75 and length > 0.99 * radius:
+            radius = min(2 * radius, 1e3)
+        if kept > 0.15:
+            run.move(theta, value, g)
+            H = None
+        elif not radius > 1e-15 * (1 + cr.norm(run.theta).item()):
+            return run.finish("no lower point within rounding", run.flat)
 
 
 def _step(run: _Run, d: Tensor, slope: float, guess: float, kind: str, gamma: float = 0.9
