@@ -29,6 +29,11 @@ class Entry:
         return self.name.split(".")[0].split("-")[0]
 
     @property
+    def section(self) -> str:
+        """'2.4', 'A.1': what the ids begin with."""
+        return self.name.split("-")[0]
+
+    @property
     def title(self) -> str:
         return self._first_line()[0]
 
@@ -78,10 +83,10 @@ def book(*ids: str, slow: bool = False) -> Callable:
 
 
 def entries(chapter: str | None = None) -> list[Entry]:
-    """All entries, or those of a chapter ('1' ... '8', 'A', 'B'), in the order of their files."""
+    """All entries, or those of a chapter ('1' ... '8', 'A', 'B'), in the order of the book's sections."""
     for module in _chapters():
         importlib.import_module(module)
-    once = dict.fromkeys(_entries.values())
+    once = sorted(dict.fromkeys(_entries.values()), key=lambda e: (e.chapter.isalpha(), e.section))
     return [e for e in once if chapter is None or e.chapter.upper() == str(chapter).upper()]
 
 
