@@ -59,6 +59,16 @@ def test_a_model_is_a_function_of_one_vector_of_parameters(kind):
         model.at(cr.zeros((count + 1,)))
 
 
+@book("1.1-model-function")
+def test_the_gradient_by_the_vector_is_the_gradients_by_name_side_by_side():
+    model = nn.MLP(3, 4, 1, rng=cr.Rng(0)).to(dtype=cr.float64)
+    x = cr.tensor(RNG.normal(size=(5, 3)))
+    flat = cr.grad(lambda theta: cr.sum(model.at(theta)(x) ** 2))(model.vector())
+    named = cr.grad(lambda m: cr.sum(m(x) ** 2))(model)
+    wanted = np.concatenate([g.numpy().ravel() for g in named.values()])
+    np.testing.assert_allclose(flat.numpy(), wanted, 1e-12)
+
+
 @book("1.1-train-predict-loop")
 def test_training_lowers_the_loss_to_a_model_that_is_right_on_unseen_samples():
     train, unseen = blobs(120, seed=0), blobs(200, seed=1)
@@ -193,6 +203,15 @@ def test_weights_start_with_the_variance_of_the_book(draw, variance):
     assert abs(W.mean()) < 5 * np.sqrt(variance / W.size)
     assert W.var() == pytest.approx(variance, rel=0.02)
     np.testing.assert_array_equal(draw((512, 512), rng=cr.Rng(0)).numpy(), W)
+
+
+@book("1.2-dropout-batchnorm-init")
+def test_twenty_relu_layers_keep_the_size_of_their_input():
+    rng, a, sizes = cr.Rng(0), cr.normal((200, 256), rng=cr.Rng(1)), []
+    for _ in range(20):
+        a = cr.relu(nn.Linear(256, 256, rng=rng)(a))
+        sizes.append(cr.mean(a * a).item())
+    assert 0.3 < sizes[-1] / sizes[0] < 3
 
 
 @book("1.2-dropout-batchnorm-init")
