@@ -2,6 +2,7 @@
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
 #include "cpu/conv_plain.h"
+#include "cpu/winograd.h"
 
 namespace chainrule {
 namespace {
@@ -141,6 +142,7 @@ template <class T> Problem<T> problem(const Tensor& from, const Tensor& w, const
 
 void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, const Windows& windows) {
   if (z.size() == 0) return;
+  if (by_winograd(x, w, windows)) return winograd(x, w, b, z, windows);
   const int64_t taps = plane(w), terms = w.dim(1) * taps;
   each_float(z.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -155,6 +157,7 @@ void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, cons
 
 void convolve_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tensor& x, const Windows& windows) {
   if (x.size() == 0) return;
+  if (by_winograd(x, w, windows)) return winograd_transposed(z, w, b, x, windows);
   const int64_t taps = plane(w), terms = w.dim(1) * taps;
   each_float(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

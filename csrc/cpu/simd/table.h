@@ -53,6 +53,18 @@ template <class T> struct Nearest {
   void (*find)(int64_t n, int64_t p, int64_t K, const T* x, const T* c, T* room, int64_t* label, T* distance);
 };
 
+// Convolution of 3 x 3 in tiles of 4 x 4, simd/winograd.inc; a vector holds `lanes` channels.
+struct Winograd {
+  using ToPoints = void (*)(int64_t n, const float* x, ptrdiff_t row, float* v, ptrdiff_t tile, ptrdiff_t point);
+  int lanes;
+  ToPoints window, result_slope;             // tiles of x, of the results' adjoint
+  void (*result)(int64_t n, const float* c, ptrdiff_t tile, ptrdiff_t point, const float* plus, float* y, ptrdiff_t row);
+  void (*kernel)(const float* g, ptrdiff_t tap, float* u, ptrdiff_t point);
+  void (*kernel_slope)(const float* s, ptrdiff_t point, float* g, ptrdiff_t tap);
+  void (*side_by_side)(const float* from, ptrdiff_t channel, int64_t channels, int64_t n, int64_t readable, float* to);
+  void (*apart)(const float* from, int64_t channels, int64_t n, float* to, ptrdiff_t channel);
+};
+
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
@@ -84,6 +96,7 @@ struct SimdTable {
   RowsFunction<double> rows_f64;
   Nearest<float> nearest_f32;
   Nearest<double> nearest_f64;
+  Winograd winograd;
 };
 
 }  // namespace chainrule
