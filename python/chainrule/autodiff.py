@@ -257,19 +257,12 @@ def checkpoint(f: Callable) -> Callable:
 def _streams(args: Any) -> list:
     """The random streams in a tree of arguments, each once."""
     from .random import Rng
-    found: dict[int, Any] = {}
-
-    def walk(node: Any) -> None:
-        if isinstance(node, Rng):
-            found[id(node)] = node
-            return
-        parts = tree.children(node)
-        for part in (vars(node) if hasattr(node, "__dict__") and parts is not None and
-                     not isinstance(node, (dict, list, tuple)) else parts or {}).values():
-            walk(part)
-
-    walk(args)
-    return list(found.values())
+    if isinstance(args, Rng):
+        return [args]
+    parts = tree.children(args)
+    if parts is not None and tree.is_object(args):
+        parts = vars(args)                               # streams are no parts of a module's tree
+    return list({id(r): r for part in (parts or {}).values() for r in _streams(part)}.values())
 
 
 @contextmanager

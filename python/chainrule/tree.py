@@ -1,7 +1,8 @@
 """Trees of tensors: dicts, lists, tuples and modules, taken apart into leaves and put together again.
 
 A *leaf* is a floating tensor; everything else (integers, masks, strings, random streams) stays where it is.
-A tensor that occurs twice (tied weights) is one leaf.
+A tensor that occurs twice (tied weights) is one leaf. No walk is an inner function that calls itself: such a
+one is a cycle, which keeps tensors alive until the garbage is collected.
 """
 from __future__ import annotations
 
@@ -59,21 +60,21 @@ def rebuilt(node: Any, parts: dict[Any, Any]) -> Any:
 def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[tuple[str, Tensor]]:
     """(dotted path, leaf) in the order of the tree; a shared leaf comes once, under its first name."""
     found: list[tuple[str, Tensor]] = []
-    seen: set[int] = set()
-
-    def walk(node: Any, name: str) -> None:
-        if _plain(node) or id(node) in seen:
-            return
-        if is_leaf(node):
-            seen.add(id(node))
-            found.append((name, node))
-        elif (parts := children(node)) is not None:
-            seen.add(id(node))
-            for key, part in parts.items():
-                walk(part, f"{name}.{key}" if name else str(key))
-
-    walk(tree, "")
+    _find_leaves(tree, "", is_leaf, set(), found)
     return found
+
+
+def _find_leaves(node: Any, name: str, is_leaf: Callable[[Any], bool], seen: set[int],
+                 found: list[tuple[str, Tensor]]) -> None:
+    if _plain(node) or id(node) in seen:
+        return
+    if is_leaf(node):
+        seen.add(id(node))
+        found.append((name, node))
+    elif (parts := children(node)) is not None:
+        seen.add(id(node))
+        for key, part in parts.items():
+            _find_leaves(part, f"{name}.{key}" if name else str(key), is_leaf, seen, found)
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
@@ -86,24 +87,23 @@ def replace(tree: Any, new: dict[int, Any]) -> Any:
 
     Modules are always copied, so that attributes set there are lost; a container without them is shared.
     """
-    done: dict[int, Any] = {}
+    return _replaced(tree, new, {})
 
-    def walk(node: Any) -> Any:
-        if type(node) is Tensor:
-            return new.get(id(node), node)
-        if _plain(node):
-            return node
-        if id(node) in done:
-            return done[id(node)]
-        parts = children(node)
-        if parts is None:
-            return node
-        fresh = {key: walk(part) for key, part in parts.items()}
-        same = not is_object(node) and all(fresh[key] is part for key, part in parts.items())
-        done[id(node)] = result = node if same else rebuilt(node, fresh)
-        return result
 
-    return walk(tree)
+def _replaced(node: Any, new: dict[int, Any], done: dict[int, Any]) -> Any:
+    if type(node) is Tensor:
+        return new.get(id(node), node)
+    if _plain(node):
+        return node
+    if id(node) in done:
+        return done[id(node)]
+    parts = children(node)
+    if parts is None:
+        return node
+    fresh = {key: _replaced(part, new, done) for key, part in parts.items()}
+    same = not is_object(node) and all(fresh[key] is part for key, part in parts.items())
+    done[id(node)] = result = node if same else rebuilt(node, fresh)
+    return result
 
 
 def distinct(tree: Any) -> Any:
@@ -111,19 +111,20 @@ def distinct(tree: Any) -> Any:
 
     For what stands there by position (arguments, results, directions), where one tensor twice is two values.
     """
-    seen: set[int] = set()
+    return _distinct(tree, set())
 
-    def walk(node: Any) -> Any:
-        if is_leaf(node):
-            repeated = id(node) in seen
-            seen.add(id(node))
-            return _again(node) if repeated else node
-        if is_object(node):
-            return node
-        parts = children(node)
-        return node if parts is None else rebuilt(node, {key: walk(part) for key, part in parts.items()})
 
-    return walk(tree)
+def _distinct(node: Any, seen: set[int]) -> Any:
+    if is_leaf(node):
+        repeated = id(node) in seen
+        seen.add(id(node))
+        return _again(node) if repeated else node
+    if is_object(node):
+        return node
+    parts = children(node)
+    if parts is None:
+        return node
+    return rebuilt(node, {key: _distinct(part, seen) for key, part in parts.items()})
 
 
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> tuple[list[Tensor], Rebuild]:
@@ -156,17 +157,16 @@ def like(tree: Any, new: list, named: list[tuple[str, Tensor]] | None = None) ->
     named = named_leaves(tree) if named is None else named
     if is_object(tree):
         return {name: y for (name, _), y in zip(named, new, strict=True)}
-    values = {id(x): y for (_, x), y in zip(named, new, strict=True)}
+    return _like(tree, {id(x): y for (_, x), y in zip(named, new, strict=True)})
 
-    def walk(node: Any) -> Any:
-        if is_leaf(node):
-            return values[id(node)]
-        if is_object(node):
-            return {name: values[id(x)] for name, x in named_leaves(node)}
-        parts = children(node)
-        return node if parts is None else rebuilt(node, {key: walk(part) for key, part in parts.items()})
 
-    return walk(tree)
+def _like(node: Any, values: dict[int, Any]) -> Any:
+    if is_leaf(node):
+        return values[id(node)]
+    if is_object(node):
+        return {name: values[id(x)] for name, x in named_leaves(node)}
+    parts = children(node)
+    return node if parts is None else rebuilt(node, {key: _like(part, values) for key, part in parts.items()})
 
 
 def map(f: Callable, tree: Any, *rest: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> Any:
