@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t points = 36, side = 4;
 constexpr int64_t chain = 64;               // terms added up in registers: longer chains lose digits
 constexpr int64_t block_bytes = 1 << 20;     // of the points of a block's windows
+constexpr int64_t few_tiles = 128;           // up to which kernels are transformed as they are used
 constexpr int64_t round_bytes = 8 << 20;     // of transformed x and z between two parallel regions
 
 int64_t padded(int64_t n, int64_t lanes) {   // a row of channels; never a large power of two long, which would share lines of a cache
@@ -78,78 +79,132 @@ struct Kernels {
   const float* p;
   int64_t M, K, m_step, k_step;
   bool turned;
+
+  // Of a panel of `width` m, kernels k0 <= k < k1 as u (point, k, m); `room` has 9 (k1 - k0) width numbers and a vector more.
+  void to_points(int64_t panel, int64_t width, int64_t k0, int64_t k1, float* room, float* u, int64_t point) const {
+    const Winograd& s = simd().winograd;
+    const int64_t first = panel * width, have = std::min(width, M - first);
+    const float* from = p + first * m_step + k0 * k_step;
+    if (k_step == 9) simd().tile_f32.pack(from, m_step, 1, have, width, 9 * (k1 - k0), room);
+    else
+      for (int64_t k = 0; k < k1 - k0; k++)
+        for (int64_t m = 0; m < have; m++)
+          for (int64_t tap = 0; tap < 9; tap++) room[(9 * k + tap) * width + m] = from[m * m_step + k * k_step + tap];
+    for (int64_t k = 0; k < k1 - k0; k++)
+      for (int64_t m = 0; m < have; m += s.lanes) {
+        const float* g = room + 9 * k * width + m;
+        s.kernel(turned ? g + 8 * width : g, turned ? -width : width, u + k * width + m, point);
+      }
+  }
 };
 
-// As panels of two vectors of m: (panel, point, k, m).
-void kernels_to_points(const Kernels& w, int64_t width, float* u) {
-  const Winograd& s = simd().winograd;
-  constexpr int64_t together = 8;            // k a task
-  const int64_t parts = up(w.K, together);
-  parallel_for(up(w.M, width) * parts, 1 + grain / (together * points * width), [&](int64_t begin, int64_t end) {
-    std::vector<float> g(size_t(9 * width));
-    for (int64_t task = begin; task < end; task++) {
-      const int64_t panel = task / parts, first = panel * width, have = std::min(width, w.M - first);
-      for (int64_t k = task % parts * together; k < std::min(w.K, (task % parts + 1) * together); k++) {
-        const float* from = w.p + first * w.m_step + k * w.k_step;
-        for (int64_t m = 0; m < have; m++)
-          for (int64_t tap = 0; tap < 9; tap++) g[size_t((w.turned ? 8 - tap : tap) * width + m)] = from[m * w.m_step + tap];
-        for (int64_t m = 0; m < width; m += s.lanes) s.kernel(g.data() + m, width, u + (panel * points * w.K + k) * width + m, w.K * width);
-      }
-    }
-  });
-}
-
-// One task: the points of the results of tiles [begin, end) in the panel, c (point, tile, width), from those of their windows.
-void multiply_points(const Tile<float>& t, int64_t tiles, int64_t K, const float* v, int64_t pitch, const float* u, float* c) {
+// c (point, tile, m) = or += windows v (point, tile, k) kernels u (point, k, m), for the m of one panel.
+struct Factor { const float* p; int64_t point, row; };
+void multiply_points(const Tile<float>& t, int64_t tiles, int64_t K, Factor v, Factor u, float* c, bool add) {
   const int64_t width = 2 * t.lanes;
   const Cut strips(tiles, t.rows), chains(K, chain);
-  for (int64_t p = 0; p < points; p++, v += tiles * pitch, u += K * width, c += tiles * width)
+  for (int64_t p = 0; p < points; p++, v.p += v.point, u.p += u.point, c += tiles * width)
     for (int64_t k = 0; k < K; k += chains.part)
       for (int64_t i = 0; i < strips.count; i++)
-        t.in_place[1][strips.size(i) - 1](std::min(chains.part, K - k), v + i * strips.part * pitch + k, pitch, 1, u + k * width, width,
-                                          c + i * strips.part * width, width, k > 0);
+        t.in_place[1][strips.size(i) - 1](std::min(chains.part, K - k), v.p + i * strips.part * v.row + k, v.row, 1, u.p + k * u.row, u.row,
+                                          c + i * strips.part * width, width, add || k > 0);
 }
 
-void convolve(const Image& image, const Kernels& w, const float* bias, float* to, const Windows& windows, int64_t WindowAxis::* size) {
-  const Winograd& s = simd().winograd;
-  const Tile<float>& tile = simd().tile_f32;
-  const TileGrid grid(image.images, windows, size);
-  const int64_t width = 2 * s.lanes, panels = up(w.M, width), pitch = padded(w.K, s.lanes);
-  const int64_t height = windows.axis[1].*size, across = windows.axis[2].*size;
-  const Floats u(panels * points * w.K * width);
-  kernels_to_points(w, width, u.p);
+struct Convolution {
+  Image image;
+  Kernels w;
+  const float* bias;
+  float* to;
+  TileGrid grid;
+  int64_t height, across;                    // of the results
+  int64_t lanes = simd().winograd.lanes, width = 2 * lanes, panels = up(w.M, width), pitch = padded(w.K, lanes);
 
-  // No sum depends on how tiles and panels are cut, so the cuts may look at the number of threads.
-  const int64_t rows = tile.rows, fit = block_bytes / int64_t(sizeof(float)) / points / pitch / rows * rows;
-  const Cut blocks(grid.count(), std::clamp(fit, 2 * rows, 4 * rows));
-  const int64_t wanted = num_threads() > 1 ? 2 * num_threads() : 1, parts = std::clamp<int64_t>(wanted / blocks.count, 1, panels);
+  Convolution(const Image& image, const Kernels& w, const Tensor& bias, Tensor& to, const Windows& windows, int64_t WindowAxis::* size)
+      : image(image), w(w), bias(bias ? bias.data<float>() : nullptr), to(to.data<float>()), grid(image.images, windows, size),
+        height(windows.axis[1].*size), across(windows.axis[2].*size) {}
+
+  // Vectors of pixels of one run of tiles, of windows or of results.
+  int64_t room(int64_t tiles) const {
+    const int64_t most = std::min(tiles, grid.across);
+    return std::max(image.size * image.columns(most), side * side * most) * lanes;
+  }
+  void windows_to_points(int64_t t0, int64_t tiles, int64_t first, float* room, float* v) const {
+    grid.each_run(t0, t0 + tiles, [&](int64_t t, int64_t n, int64_t row, int64_t column, int64_t count) {
+      image.to_points(n, row, column, count, first, room, v + (t - t0) * pitch + first, pitch, tiles * pitch);
+    });
+  }
+  // c (point, tile, width) of a panel.
+  void results(int64_t t0, int64_t tiles, int64_t panel, const float* c, float* room) const {
+    const Winograd& s = simd().winograd;
+    std::vector<float> plus(static_cast<size_t>(lanes));
+    for (int64_t m = panel * width; m < std::min(w.M, (panel + 1) * width); m += lanes, c += lanes) {
+      const int64_t have = std::min(lanes, w.M - m);
+      if (bias) std::copy_n(bias + m, have, plus.data());
+      grid.each_run(t0, t0 + tiles, [&](int64_t t, int64_t n, int64_t row, int64_t column, int64_t count) {
+        const int64_t line = side * count * lanes;
+        s.result(count, c + (t - t0) * width, width, tiles * width, bias ? plus.data() : nullptr, room, line);
+        for (int64_t r = 0; r < std::min(side, height - side * row); r++)
+          s.apart(room + r * line, have, std::min(side * count, across - side * column),
+                  to + ((n * w.M + m) * height + side * row + r) * across + side * column, height * across);
+      });
+    }
+  }
+};
+
+// Many tiles: the kernels once, then blocks of tiles. No sum depends on how tiles and panels are cut, so the cuts may look
+// at the number of threads.
+void by_blocks(const Convolution& job) {
+  const Tile<float>& tile = simd().tile_f32;
+  const int64_t K = job.w.K, width = job.width, pitch = job.pitch, rows = tile.rows;
+  const Floats u(job.panels * points * K * width);
+  const Cut chains(K, chain);
+  parallel_for(job.panels * chains.count, 1, [&](int64_t begin, int64_t end) {
+    const Floats room(9 * chains.part * width + job.lanes);
+    for (int64_t task = begin; task < end; task++) {
+      const int64_t panel = task / chains.count, k = task % chains.count * chains.part;
+      job.w.to_points(panel, width, k, std::min(K, k + chains.part), room.p, u.p + (panel * points * K + k) * width, K * width);
+    }
+  });
+  const int64_t fit = block_bytes / int64_t(sizeof(float)) / points / pitch / rows * rows;
+  const Cut blocks(job.grid.count(), std::clamp(fit, 2 * rows, 4 * rows));
+  const int64_t wanted = num_threads() > 1 ? 2 * num_threads() : 1, parts = std::clamp<int64_t>(wanted / blocks.count, 1, job.panels);
   parallel_for(blocks.count * parts, 1, [&](int64_t begin, int64_t end) {
-    const int64_t most = std::min(blocks.part, grid.across), room_size = image.size * image.columns(most) * s.lanes;
-    const Floats v(points * blocks.part * pitch), c(points * blocks.part * width), room(std::max(room_size, side * side * most * s.lanes));
-    std::vector<float> plus(static_cast<size_t>(s.lanes));
+    const Floats v(points * blocks.part * pitch), c(points * blocks.part * width), room(job.room(blocks.part));
     for (int64_t task = begin; task < end; task++) {
       const int64_t block = task / parts, part = task % parts, tiles = blocks.size(block), t0 = block * blocks.part;
-      grid.each_run(t0, t0 + tiles, [&](int64_t t, int64_t n, int64_t row, int64_t column, int64_t count) {
-        for (int64_t k = 0; k < w.K; k += s.lanes)
-          image.to_points(n, row, column, count, k, room.p, v.p + (t - t0) * pitch + k, pitch, tiles * pitch);
-      });
-      for (int64_t panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++) {
-        multiply_points(tile, tiles, w.K, v.p, pitch, u.p + panel * points * w.K * width, c.p);
-        for (int64_t m = panel * width; m < std::min(w.M, (panel + 1) * width); m += s.lanes) {
-          const int64_t have = std::min<int64_t>(s.lanes, w.M - m);
-          for (int64_t i = 0; i < have && bias; i++) plus[size_t(i)] = bias[m + i];
-          grid.each_run(t0, t0 + tiles, [&](int64_t t, int64_t n, int64_t row, int64_t column, int64_t count) {
-            const int64_t line = side * count * s.lanes;
-            s.result(count, c.p + (t - t0) * width + m - panel * width, width, tiles * width, bias ? plus.data() : nullptr, room.p, line);
-            for (int64_t r = 0; r < std::min(side, height - side * row); r++)
-              s.apart(room.p + r * line, have, std::min(side * count, across - side * column),
-                      to + ((n * w.M + m) * height + side * row + r) * across + side * column, height * across);
-          });
-        }
+      for (int64_t k = 0; k < K; k += job.lanes) job.windows_to_points(t0, tiles, k, room.p, v.p);
+      for (int64_t panel = job.panels * part / parts; panel < job.panels * (part + 1) / parts; panel++) {
+        multiply_points(tile, tiles, K, {v.p, tiles * pitch, pitch}, {u.p + panel * points * K * width, K * width, width}, c.p, false);
+        job.results(t0, tiles, panel, c.p, room.p);
       }
     }
   });
 }
+
+// Few tiles: all their windows once, then panels of kernels, whose points are as many as a cache holds at a time.
+void by_panels(const Convolution& job) {
+  const int64_t K = job.w.K, width = job.width, pitch = job.pitch, tiles = job.grid.count();
+  const Floats v(points * tiles * pitch);
+  parallel_for(up(K, job.lanes), 1, [&](int64_t begin, int64_t end) {
+    const Floats room(job.room(tiles));
+    for (int64_t group = begin; group < end; group++) job.windows_to_points(0, tiles, group * job.lanes, room.p, v.p);
+  });
+  const Cut chains(K, chain);
+  parallel_for(job.panels, 1, [&](int64_t begin, int64_t end) {
+    const Floats u(points * chains.part * width), c(points * tiles * width);
+    const Floats room(std::max(job.room(tiles), 9 * chains.part * width + job.lanes));
+    for (int64_t panel = begin; panel < end; panel++) {
+      for (int64_t k = 0; k < K; k += chains.part) {
+        const int64_t n = std::min(chains.part, K - k);
+        job.w.to_points(panel, width, k, k + n, room.p, u.p, n * width);
+        multiply_points(simd().tile_f32, tiles, n, {v.p + k, tiles * pitch, pitch}, {u.p, n * width, width}, c.p, k > 0);
+      }
+      job.results(0, tiles, panel, c.p, room.p);
+    }
+  });
+}
+
+void convolve(const Convolution& job) { job.grid.count() <= few_tiles ? by_panels(job) : by_blocks(job); }
 
 Image windows_of(const Tensor& x, int64_t top, int64_t left) {
   return {x.data<float>(), 6, x.dim(1), x.dim(3), x.dim(4), x.dim(0), top, left, simd().winograd.window};
@@ -158,25 +213,25 @@ Image windows_of(const Tensor& x, int64_t top, int64_t left) {
 }  // namespace
 
 bool by_winograd(const Tensor& x, const Tensor& w, const Windows& windows) {
-  constexpr int64_t few_channels = 32, few_tiles = 48;
+  constexpr int64_t least_channels = 32, least_tiles = 12;
   const auto& [depth, height, width] = windows.axis;
   const auto fits = [](const WindowAxis& a) { return a.size == 3 && a.stride == 1 && a.dilation == 1 && a.before >= 0 && a.before <= 2; };
   return x.dtype() == DType::float32 && windows.groups == 1 && depth.size == 1 && depth.in == 1 && depth.out == 1 && fits(height) &&
-         fits(width) && w.dim(0) >= few_channels && w.dim(1) >= few_channels &&
-         TileGrid(x.dim(0), windows, &WindowAxis::out).count() >= few_tiles;
+         fits(width) && w.dim(0) >= least_channels && w.dim(1) >= least_channels &&
+         TileGrid(x.dim(0), windows, &WindowAxis::out).count() >= least_tiles;
 }
 
 void winograd(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, const Windows& windows) {
   const int64_t M = w.dim(0), K = w.dim(1);
-  convolve(windows_of(x, -windows.axis[1].before, -windows.axis[2].before), {w.data<float>(), M, K, 9 * K, 9, false},
-           b ? b.data<float>() : nullptr, z.data<float>(), windows, &WindowAxis::out);
+  convolve({windows_of(x, -windows.axis[1].before, -windows.axis[2].before), {w.data<float>(), M, K, 9 * K, 9, false}, b, z, windows,
+            &WindowAxis::out});
 }
 
 // The same with the kernel turned around and the padding that is missing to a full one.
 void winograd_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tensor& x, const Windows& windows) {
   const int64_t M = w.dim(1), K = w.dim(0);
-  convolve(windows_of(z, windows.axis[1].before - 2, windows.axis[2].before - 2), {w.data<float>(), M, K, 9, 9 * M, true},
-           b ? b.data<float>() : nullptr, x.data<float>(), windows, &WindowAxis::in);
+  convolve({windows_of(z, windows.axis[1].before - 2, windows.axis[2].before - 2), {w.data<float>(), M, K, 9, 9 * M, true}, b, x, windows,
+            &WindowAxis::in});
 }
 
 // dg = Gᵀ [Σ (A z Aᵀ) ⊙ (Bᵀ x B)] G: for each point a product (O, tiles) (tiles, K), added up over rounds of tiles.
