@@ -195,7 +195,7 @@ template <class C> bool worth_turning(const Tensor& w, const Windows& windows) {
 
 void convolve_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
   if (w.size() == 0) return;
-  if (by_winograd(x, w, windows)) return winograd_weight(x, z, w, windows);
+  if (by_winograd(x, w, windows, least_tiles_of_weight)) return winograd_weight(x, z, w, windows);
   const int64_t terms = w.size() / w.dim(0);
   each_float(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -212,8 +212,8 @@ Image windows_of(const Tensor& x, int64_t top, int64_t left) {
 
 }  // namespace
 
-bool by_winograd(const Tensor& x, const Tensor& w, const Windows& windows) {
-  constexpr int64_t least_channels = 32, least_tiles = 12;
+bool by_winograd(const Tensor& x, const Tensor& w, const Windows& windows, int64_t least_tiles) {
+  constexpr int64_t least_channels = 32;
   const auto& [depth, height, width] = windows.axis;
   const auto fits = [](const WindowAxis& a) { return a.size == 3 && a.stride == 1 && a.dilation == 1 && a.before >= 0 && a.before <= 2; };
   return x.dtype() == DType::float32 && windows.groups == 1 && depth.size == 1 && depth.in == 1 && depth.out == 1 && fits(height) &&

@@ -5,8 +5,9 @@
 
 namespace chainrule::conv {
 
-// Whether there are enough channels and tiles to pay for the transforms.
-bool by_winograd(const Tensor& x, const Tensor& w, const Windows& windows);
+// Whether there are enough channels and tiles to pay for the transforms; of the kernel's adjoint, whose sums lie in memory.
+bool by_winograd(const Tensor& x, const Tensor& w, const Windows& windows, int64_t least_tiles = 12);
+constexpr int64_t least_tiles_of_weight = 48;
 
 void winograd(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, const Windows& windows);              // as kernel::conv
 void winograd_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tensor& x, const Windows& windows);   // as conv_transpose
