@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 SHAPES = [(8, 8, 4, 4), (84, 256, 16, 16), (85, 257, 17, 33), (170, 300, 64, 64), (300, 90, 32, 5),
-          (97, 1, 3, 2)]
+          (97, 1, 3, 2), (333, 700, 16, 16), (700, 333, 16, 20)]
 
 
 def exact(q, k, v, d, causal):
@@ -24,10 +24,10 @@ def exact(q, k, v, d, causal):
 
 @pytest.mark.parametrize("shape, causal, dtype",
                          list(itertools.product(SHAPES, (False, True), ("float32", "float64"))))
-def test_values_and_all_slopes_agree_with_the_stored_weights(shape, causal, dtype):
+def test_values_and_all_slopes_agree_with_the_stored_weights(shape, causal, dtype, heads=3):
     T, S, m, n = shape
     make = np.random.default_rng(T)
-    q, k, v, d = (make.normal(size=(3, *s)).astype(dtype)
+    q, k, v, d = (make.normal(size=(heads, *s)).astype(dtype)
                   for s in ((T, m), (S, m), (S, n), (T, n)))
     want = exact(*(x.astype("float64") for x in (q, k, v, d)), causal)
     y, grads = cr.vjp(lambda *x: cr.scaled_dot_product_attention(*x, causal=causal),
@@ -40,8 +40,14 @@ def test_values_and_all_slopes_agree_with_the_stored_weights(shape, causal, dtyp
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_the_number_of_threads_changes_no_bit(causal):
-    q, k, v = (cr.normal((5, 130, 24), rng=cr.Rng(i)) for i in range(3))
+def test_many_heads_with_blocks_of_several_panels_agree_as_well(causal):
+    test_values_and_all_slopes_agree_with_the_stored_weights((150, 270, 16, 8), causal, "float32", heads=40)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("heads", [1, 5, 40])
+def test_the_number_of_threads_changes_no_bit(heads, causal):
+    q, k, v = (cr.normal((heads, 330, 24), rng=cr.Rng(i)) for i in range(3))
 
     def all_of():
         y, grads = cr.vjp(lambda *x: cr.scaled_dot_product_attention(*x, causal=causal), (q, k, v), q)
@@ -63,3 +69,18 @@ def test_a_nan_stays_with_the_query_that_saw_it():
     q[3, 2] = np.nan
     y = cr.scaled_dot_product_attention(*map(cr.asarray, (q, k, v))).numpy()
     assert np.isnan(y[3]).all() and np.isfinite(np.delete(y, 3, 0)).all()
+
+
+@pytest.mark.parametrize("ill", [np.nan, np.inf, -np.inf])
+def test_an_ill_key_reaches_only_the_queries_that_see_it(ill):
+    q, k, v = (np.random.default_rng(i).normal(size=(200, 8)).astype("float32") for i in range(3))
+    q[:, 0], k[150, 0] = 1, ill                                     # each score with that key is ill as well
+    y = cr.scaled_dot_product_attention(*map(cr.asarray, (q, k, v)), causal=True).numpy()
+    assert np.isfinite(y[:150]).all()
+    assert (np.isfinite if ill == -np.inf else np.isnan)(y[150:]).all()
+
+
+def test_scores_that_are_all_infinitely_low_give_zero():
+    q, k, v = (np.random.default_rng(i).normal(size=(200, 8)).astype("float32") for i in range(3))
+    q[:, 0], k[:, 0] = 1, -np.inf
+    np.testing.assert_array_equal(cr.scaled_dot_product_attention(*map(cr.asarray, (q, k, v))).numpy(), 0)

@@ -1,6 +1,8 @@
-// Attention in tiles of queries by keys that stay in the second-level cache: Dao et al. (2022), FlashAttention.
-// A head's keys (and values, on the way back) are laid out once as panels for the matrix product.
+// Attention in tiles of keys by queries that stay in the second-level cache: Dao et al. (2022), FlashAttention.
+// A tile of scores has a row a key and a column a query: what softmax needs of a query are sums down a column, so that all
+// queries of a vector are treated alike, and keys and values are read where they lie.
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,61 +13,72 @@
 namespace chainrule {
 namespace {
 
-constexpr int64_t most_queries = 84, most_keys = 256;
+// Tiles for 32 KB of first-level and 1 MB of second-level cache: scores of 128 keys by a panel of queries are 16 KB.
+constexpr int64_t most_keys = 128, most_panels = 4, enough_tasks = 32;
 
 // ---- between the products; scores are logarithms to base 2 here, and the vector forms are in simd/attention.inc
 constexpr double log2_e = 1.44269504088896340736, log_2 = 0.693147180559945309417;
 
-void soften(int64_t rows, float* s, int64_t s_row, const int64_t* seen, int64_t wide, float* m, float* l, float* y, int64_t y_row,
-            int64_t n) {
-  simd().soften(rows, s, s_row, seen, wide, m, l, y, y_row, n);
+bool soften(int64_t, int64_t keys, float* s, int64_t ahead, float* m, float* l, float* less) {
+  return simd().soften(keys, s, ahead, m, l, less);
 }
-void soften(int64_t rows, double* s, int64_t s_row, const int64_t* seen, int64_t wide, double* m, double* l, double* y, int64_t y_row,
-            int64_t n) {
-  for (int64_t i = 0; i < rows; i++, s += s_row, y += y_row) {
-    double top = m[i];
-    for (int64_t j = 0; j < seen[i]; j++) top = s[j] > top ? s[j] : top;
-    const double shift = top == -INFINITY ? 0 : top, less = std::exp2(m[i] - shift);
-    l[i] *= less;
-    m[i] = top;
-    for (int64_t j = 0; j < n; j++) y[j] *= less;
-    for (int64_t j = 0; j < seen[i]; j++) l[i] += s[j] = std::exp2(s[j] - shift);
-    std::fill(s + seen[i], s + wide, 0.0);
+bool soften(int64_t width, int64_t keys, double* s, int64_t ahead, double* m, double* l, double* less) {
+  bool moved = false;
+  for (int64_t c = 0; c < width; c++) {
+    const int64_t seen = std::clamp<int64_t>(c + ahead + 1, 0, keys);
+    double top = m[c], sum = 0;
+    for (int64_t r = 0; r < seen; r++) top = s[r * width + c] > top ? s[r * width + c] : top;
+    const double shift = top == -INFINITY ? 0 : top;
+    for (int64_t r = 0; r < seen; r++) sum += s[r * width + c] = std::exp2(s[r * width + c] - shift);
+    for (int64_t r = seen; r < keys; r++) s[r * width + c] = 0;
+    moved |= top != m[c];
+    less[c] = std::exp2(m[c] - shift);
+    l[c] = l[c] * less[c] + sum;
+    m[c] = top;
   }
+  return moved;
 }
-void soft_slope(int64_t rows, float* s, float* d, int64_t row, const int64_t* seen, int64_t wide, const float* log_sum, const float* mean) {
-  simd().soft_slope(rows, s, d, row, seen, wide, log_sum, mean);
+void soft_slope(int64_t, int64_t keys, int64_t all, float* s, float* d, int64_t row, int64_t ahead, const float* log_sum,
+                const float* mean) {
+  simd().soft_slope(keys, all, s, d, row, ahead, log_sum, mean);
 }
-void soft_slope(int64_t rows, double* s, double* d, int64_t row, const int64_t* seen, int64_t wide, const double* log_sum,
+void soft_slope(int64_t width, int64_t keys, int64_t all, double* s, double* d, int64_t row, int64_t ahead, const double* log_sum,
                 const double* mean) {
-  for (int64_t i = 0; i < rows; i++, s += row, d += row) {
-    for (int64_t j = 0; j < seen[i]; j++) {
-      s[j] = std::exp2(s[j] - log_sum[i]);
-      d[j] = s[j] * (d[j] - mean[i]);
+  for (int64_t r = 0; r < all; r++, s += row, d += row)
+    for (int64_t c = 0; c < width; c++) {
+      const bool seen = r < keys && r <= c + ahead;
+      s[c] = seen ? std::exp2(s[c] - log_sum[c]) : 0;
+      d[c] = seen ? s[c] * (d[c] - mean[c]) : 0;
     }
-    for (int64_t j = seen[i]; j < wide; j++) s[j] = d[j] = 0;
-  }
 }
+void times(int64_t n, const float* x, float factor, float* y) { simd().times(n, x, factor, y); }
+void times(int64_t n, const double* x, double factor, double* y) {
+  for (int64_t i = 0; i < n; i++) y[i] = factor * x[i];
+}
+void log(const float* x, float* y, int64_t n) { simd().log(x, y, n); }
+void log(const double* x, double* y, int64_t n) { for (int64_t i = 0; i < n; i++) y[i] = std::log(x[i]); }
+float dot(const float* x, const float* y, int64_t n) { return simd().vectors_f32.dot(x, y, n); }
+double dot(const double* x, const double* y, int64_t n) { return simd().vectors_f64.dot(x, y, n); }
 
 // c (M, N) = or += a (M, K) b (K, N), b in panels that lie `panel` apart with rows `b_row` apart: parts of a row-major
 // matrix with whole panels (panel = 32, b_row = its pitch), or packed ones.
 template <class C>
 void product(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<C> a, const C* b, int64_t panel, int64_t b_row, C* c, int64_t c_row,
              bool add) {
+  if (M == 0) return;
+  const Cut strips(M, t.rows);
   for (int64_t j = 0; j < N; j += 2 * t.lanes) {
     const bool two = N - j > t.lanes;
     const C* from = b + j / (2 * t.lanes) * panel;
-    for (int64_t i = 0; i < M; i += t.rows) {
-      const int64_t rows = std::min<int64_t>(t.rows, M - i);
-      t.in_place[two][rows - 1](K, a.p + i * a.row, a.row, a.column, from, b_row, c + i * c_row + j, c_row, add);
-    }
+    for (int64_t i = 0; i < M; i += strips.part)
+      t.in_place[two][std::min(strips.part, M - i) - 1](K, a.p + i * a.row, a.row, a.column, from, b_row, c + i * c_row + j, c_row, add);
   }
 }
 
 // Row-major copies of `rows` rows with lines of `pitch`, a whole number of vectors; what is beyond is 0.
-template <class C> void lay_rows(const C* from, int64_t n, int64_t rows, C factor, C* to, int64_t pitch) {
+template <class C> void lay_rows(const C* from, int64_t n, int64_t rows, C* to, int64_t pitch) {
   for (int64_t i = 0; i < rows; i++) {
-    for (int64_t j = 0; j < n; j++) to[i * pitch + j] = factor * from[i * n + j];
+    std::copy_n(from + i * n, n, to + i * pitch);
     std::fill(to + i * pitch + n, to + (i + 1) * pitch, C(0));
   }
 }
@@ -78,15 +91,22 @@ template <class C> void lay_panels(const Tile<C>& t, const C* x, int64_t n, int6
     t.pack(x + j * n, n, 1, columns, width, n, to);
   }
 }
+// Products c of rows of a with the panel b; where only the later half of the panel sees a row (column c sees rows up to
+// c + ahead), only with that.
+template <class C>
+void scores(const Tile<C>& t, int64_t rows, int64_t ahead, int64_t K, const C* a, const C* b, C* c, int64_t c_row) {
+  const int64_t width = 2 * t.lanes, both = std::clamp<int64_t>(ahead + t.lanes, 0, rows);
+  product<C>(t, both, width, K, {a, K, 1}, b, 0, width, c, c_row, false);
+  product<C>(t, rows - both, t.lanes, K, {a + both * K, K, 1}, b + t.lanes, 0, width, c + both * c_row + t.lanes, c_row, false);
+}
 
-// How far the queries of a block see: the keys of a block that each may look at, and all keys that any of them may.
+// Query number `query` sees the keys below keys(query); a panel of queries from `query` on sees key r after `key` in its
+// column c if r <= c + ahead(query, key).
 struct Sight {
   bool causal;
   int64_t S;
   int64_t keys(int64_t query) const { return causal ? std::min(S, query + 1) : S; }
-  void seen(int64_t query, int64_t rows, int64_t key, int64_t wide, int64_t* out) const {
-    for (int64_t i = 0; i < rows; i++) out[i] = std::clamp<int64_t>(keys(query + i) - key, 0, wide);
-  }
+  int64_t ahead(int64_t query, int64_t key) const { return causal ? query - key : S; }
 };
 
 // Memory cut into pieces that begin on lines of the cache.
@@ -98,105 +118,143 @@ template <class C> struct Scratch {
   C* take(int64_t n) { return std::exchange(next, next + up(n, line) * line); }     // up to 16 times
 };
 
+// The queries of a head, in blocks of panels: fewer in a block where heads are few.
+struct Blocks {
+  int64_t width, rows, count;
+  Blocks(int64_t heads, int64_t T, int64_t width) : width(width) {
+    const int64_t panels = up(T, width);
+    const Cut cut(panels, std::clamp<int64_t>(heads * panels / enough_tasks, 1, most_panels));
+    rows = cut.part * width;
+    count = cut.count;
+  }
+};
+
 template <class C>
 void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64_t S, int64_t m, int64_t n, double scale, bool causal, C* y,
              C* log_sum) {
   const Tile<C>& t = tile<C>();
-  const int64_t width = 2 * t.lanes, panels = up(S, width), pitch = up(n, t.lanes) * t.lanes;
-  const int64_t high = up(most_queries, t.rows) * t.rows, wide = most_keys, blocks = up(T, high);
+  const int64_t width = 2 * t.lanes, pitch = up(n, t.lanes) * t.lanes;
+  if (heads == 0 || T == 0) return;
+  if (S == 0) {
+    std::fill_n(y, heads * T * n, C(0));
+    std::fill_n(log_sum, heads * T, C(0));
+    return;
+  }
+  const Blocks blocks(heads, T, width);
   const Sight sight{causal, S};
-  Scratch<C> shared(heads * (panels * width * m + (pitch == n ? 0 : S * pitch)) + width);
-  C* const keys = shared.take(heads * panels * width * m);
+  Scratch<C> shared(pitch == n ? 0 : heads * S * pitch);
   C* const values = pitch == n ? nullptr : shared.take(heads * S * pitch);
-  parallel_for(heads, 1 + grain / (1 + S * m), [&](int64_t begin, int64_t end) {
-    for (int64_t h = begin; h < end; h++) {
-      lay_panels(t, k + h * S * m, m, S, keys + h * panels * width * m);
-      if (values) lay_rows(v + h * S * n, n, S, C(1), values + h * S * pitch, pitch);
-    }
+  if (values) parallel_for(heads, 1 + grain / (1 + S * n), [&](int64_t begin, int64_t end) {
+    lay_rows(v + begin * S * n, n, (end - begin) * S, values + begin * S * pitch, pitch);
   });
-  parallel_for(heads * blocks, 1, [&](int64_t begin, int64_t end) {
-    Scratch<C> own(high * (m + wide + pitch + 2));
-    C* const qs = own.take(high * m), * const s = own.take(high * wide), * const sum = own.take(high * pitch);
-    C* const top = own.take(high), * const l = own.take(high);
-    std::vector<int64_t> seen(static_cast<size_t>(high));
+  parallel_for(heads * blocks.count, 1, [&](int64_t begin, int64_t end) {
+    Scratch<C> own(blocks.rows * (m + pitch + 2) + (most_keys + 2) * width);
+    C* const qs = own.take(blocks.rows * m + width), * const s = own.take(most_keys * width), * const rest = own.take(blocks.rows * pitch);
+    C* const top = own.take(blocks.rows), * const l = own.take(blocks.rows), * const less = own.take(width);
     for (int64_t task = begin; task < end; task++) {
-      const int64_t h = task / blocks, i0 = task % blocks * high, rows = std::min(high, T - i0);
-      const C* kh = keys + h * panels * width * m;
-      const C* vh = values ? values + h * S * pitch : v + h * S * n;
-      lay_rows(q + (h * T + i0) * m, m, rows, C(scale * log2_e), qs, m);
-      std::fill_n(sum, rows * pitch, C(0));
-      std::fill_n(top, rows, C(-INFINITY));
-      std::fill_n(l, rows, C(0));
-      const int64_t all = sight.keys(i0 + rows - 1);
-      for (int64_t j0 = 0; j0 < all; j0 += wide) {
-        const int64_t columns = std::min(wide, all - j0);
-        product<C>(t, rows, columns, m, {qs, m, 1}, kh + j0 * m, width * m, width, s, wide, false);
-        sight.seen(i0, rows, j0, columns, seen.data());
-        soften(rows, s, wide, seen.data(), up(columns, t.lanes) * t.lanes, top, l, sum, pitch, pitch);
-        product<C>(t, rows, pitch, columns, {s, wide, 1}, vh + j0 * pitch, width, pitch, sum, pitch, true);
-      }
-      for (int64_t i = 0; i < rows; i++) {
-        const C one = l[i] == 0 ? C(0) : 1 / l[i], m0 = top[i] == -INFINITY ? C(0) : top[i];
-        for (int64_t j = 0; j < n; j++) y[(h * T + i0 + i) * n + j] = sum[i * pitch + j] * one;
-        log_sum[h * T + i0 + i] = C(log_2) * (m0 + (l[i] == 0 ? C(0) : std::log2(l[i])));
-      }
+      const int64_t h = task / blocks.count, i0 = (blocks.count - 1 - task % blocks.count) * blocks.rows;   // the longest first
+      const int64_t rows = std::min(blocks.rows, T - i0);
+      const C *kh = k + h * S * m, *vh = values ? values + h * S * pitch : v + h * S * n;
+      C* const yh = y + (h * T + i0) * n, * const sum = values ? rest : yh;
+      lay_panels(t, q + (h * T + i0) * m, m, rows, qs);
+      times(up(rows, width) * width * m, qs, C(scale * log2_e), qs);
+      std::fill_n(top, blocks.rows, C(-INFINITY));
+      std::fill_n(l, blocks.rows, C(0));
+      for (int64_t j0 = 0; j0 < sight.keys(i0 + rows - 1); j0 += most_keys)
+        for (int64_t i = 0; i < rows; i += width) {
+          const int64_t high = std::min(width, rows - i), wide = std::min(most_keys, sight.keys(i0 + i + high - 1) - j0);
+          if (wide <= 0) continue;
+          const int64_t ahead = sight.ahead(i0 + i, j0);
+          scores(t, wide, ahead, m, kh + j0 * m, qs + i * m, s, width);
+          if (soften(width, wide, s, ahead, top + i, l + i, less) && j0 > 0)
+            for (int64_t c = 0; c < high; c++) times(pitch, sum + (i + c) * pitch, less[c], sum + (i + c) * pitch);
+          const Cut strips(high, ahead >= wide ? high : t.rows);             // on the diagonal fewer keys for earlier queries
+          for (int64_t c = 0; c < high; c += strips.part) {
+            const int64_t some = std::min(strips.part, high - c), deep = std::clamp<int64_t>(c + some + ahead, 0, wide);
+            product<C>(t, some, pitch, deep, {s + c, 1, width}, vh + j0 * pitch, width, pitch, sum + (i + c) * pitch, pitch, j0 > 0);
+          }
+        }
+      for (int64_t i = 0; i < rows; i++) times(n, sum + i * pitch, l[i] == 0 ? C(0) : 1 / l[i], yh + i * n);
+      C* const lh = log_sum + h * T + i0;
+      log(l, lh, rows);
+      for (int64_t i = 0; i < rows; i++) lh[i] = l[i] == 0 ? C(0) : lh[i] + C(log_2) * top[i];
     }
   });
 }
 
 // For a block of keys after another, over the queries that see it: weights p and slopes of scores ds, made again, then
-// dv += pᵀ d, dk += dsᵀ q and dq += ds k.
+// dv += pᵀ d, dk += dsᵀ q and dq += ds k. Where heads are few their keys are shared out among groups, whose parts of dq are
+// added up in order.
 template <class C>
 void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, const C* d, int64_t heads, int64_t T, int64_t S, int64_t m,
               int64_t n, double scale, bool causal, C* dq, C* dk, C* dv) {
   const Tile<C>& t = tile<C>();
-  const int64_t width = 2 * t.lanes, panels = up(S, width), pm = up(m, t.lanes) * t.lanes, pn = up(n, t.lanes) * t.lanes;
-  const int64_t high = up(most_queries, t.rows) * t.rows, wide = most_keys;
+  const int64_t width = 2 * t.lanes, panels = up(T, width), pm = up(m, t.lanes) * t.lanes, pn = up(n, t.lanes) * t.lanes;
+  const int64_t high = std::min(most_panels, panels) * width, row = high + t.lanes, tiles = up(S, most_keys);
+  if (heads == 0) return;
+  const int64_t groups = std::clamp<int64_t>(enough_tasks / heads, 1, std::max<int64_t>(1, tiles));
   const Sight sight{causal, S};
-  parallel_for(heads, 1, [&](int64_t begin, int64_t end) {
-    Scratch<C> own(panels * width * (m + n) + (2 * T + S + wide) * pm + (T + wide) * pn + 2 * T + 2 * high * wide + width);
-    C* const kt = own.take(panels * width * m), * const vt = own.take(panels * width * n);
-    C* const qs = own.take(T * pm), * const sum_q = own.take(T * pm);
-    C* const k_rows = m == pm ? nullptr : own.take(S * pm), * const d_rows = n == pn ? nullptr : own.take(T * pn);
-    C* const sum_k = own.take(wide * pm), * const sum_v = own.take(wide * pn), * const mean = own.take(T), * const ls = own.take(T);
-    C* const s = own.take(high * wide), * const ds = own.take(high * wide);
-    std::vector<int64_t> seen(static_cast<size_t>(high));
-    for (int64_t h = begin; h < end; h++) {
-      const C *dh = d + h * T * n, *yh = y + h * T * n;
-      lay_panels(t, k + h * S * m, m, S, kt);
-      lay_panels(t, v + h * S * n, n, S, vt);
-      lay_rows(q + h * T * m, m, T, C(scale * log2_e), qs, pm);
-      if (k_rows) lay_rows(k + h * S * m, m, S, C(1), k_rows, pm);
-      if (d_rows) lay_rows(dh, n, T, C(1), d_rows, pn);
-      const C *kr = k_rows ? k_rows : k + h * S * m, *dr = d_rows ? d_rows : dh;
-      std::fill_n(sum_q, T * pm, C(0));
-      for (int64_t i = 0; i < T; i++) {
-        C sum = 0;
-        for (int64_t j = 0; j < n; j++) sum += dh[i * n + j] * yh[i * n + j];
-        mean[i] = sum;
-        ls[i] = C(log2_e) * log_sum[h * T + i];
+  const bool in_place = groups == 1 && m == pm;
+  Scratch<C> shared(in_place ? 0 : heads * groups * T * pm);
+  C* const sums = in_place ? dq : shared.take(heads * groups * T * pm);
+  parallel_for(heads * groups, 1, [&](int64_t begin, int64_t end) {
+    Scratch<C> own(panels * width * (m + n + 2) + (S + most_keys + T) * pm + (most_keys + T) * pn + 2 * most_keys * row + 2 * width);
+    C* const qt = own.take(panels * width * m + width), * const dt = own.take(panels * width * n + width);
+    C* const k_rows = m == pm ? nullptr : own.take(S * pm), * const q_rows = m == pm ? nullptr : own.take(T * pm);
+    C* const d_rows = n == pn ? nullptr : own.take(T * pn);
+    C* const sum_k = own.take(most_keys * pm), * const sum_v = own.take(most_keys * pn);
+    C* const mean = own.take(panels * width), * const ls = own.take(panels * width);
+    C* const s = own.take(most_keys * row), * const ds = own.take(most_keys * row);
+    for (int64_t task = begin; task < end; task++) {
+      const int64_t h = task / groups, group = task % groups;
+      const C *qh = q + h * T * m, *kh = k + h * S * m, *vh = v + h * S * n, *dh = d + h * T * n, *yh = y + h * T * n;
+      lay_panels(t, qh, m, T, qt);
+      times(panels * width * m, qt, C(scale * log2_e), qt);
+      lay_panels(t, dh, n, T, dt);
+      if (m != pm) lay_rows(kh, m, S, k_rows, pm), lay_rows(qh, m, T, q_rows, pm);
+      if (n != pn) lay_rows(dh, n, T, d_rows, pn);
+      const C *kr = k_rows ? k_rows : kh, *qr = q_rows ? q_rows : qh, *dr = d_rows ? d_rows : dh;
+      for (int64_t i = 0; i < panels * width; i++) {
+        mean[i] = i < T ? dot(dh + i * n, yh + i * n, n) : C(0);
+        ls[i] = i < T ? C(log2_e) * log_sum[h * T + i] : C(0);
       }
-      for (int64_t j0 = 0; j0 < S; j0 += wide) {
-        const int64_t columns = std::min(wide, S - j0);
-        std::fill_n(sum_k, columns * pm, C(0));
-        std::fill_n(sum_v, columns * pn, C(0));
+      C* const sum_q = sums + task * T * pm;
+      std::fill_n(sum_q, T * pm, C(0));
+      for (int64_t j0 = group * most_keys; j0 < S; j0 += groups * most_keys) {
+        const int64_t wide = std::min(most_keys, S - j0);
+        std::fill_n(sum_k, wide * pm, C(0));
+        std::fill_n(sum_v, wide * pn, C(0));
         for (int64_t i0 = causal ? j0 / high * high : 0; i0 < T; i0 += high) {
-          const int64_t rows = std::min(high, T - i0), near = std::min(columns, sight.keys(i0 + rows - 1) - j0);
-          product<C>(t, rows, near, m, {qs + i0 * pm, pm, 1}, kt + j0 * m, width * m, width, s, wide, false);
-          product<C>(t, rows, near, n, {dr + i0 * pn, pn, 1}, vt + j0 * n, width * n, width, ds, wide, false);
-          sight.seen(i0, rows, j0, near, seen.data());
-          soft_slope(rows, s, ds, wide, seen.data(), near, ls + i0, mean + i0);
-          product<C>(t, near, pn, rows, {s, 1, wide}, dr + i0 * pn, width, pn, sum_v, pn, true);
-          product<C>(t, near, pm, rows, {ds, 1, wide}, qs + i0 * pm, width, pm, sum_k, pm, true);
-          product<C>(t, rows, pm, near, {ds, wide, 1}, kr + j0 * pm, width, pm, sum_q + i0 * pm, pm, true);
+          const int64_t rows = std::min(high, T - i0), near = std::min(wide, sight.keys(i0 + rows - 1) - j0);
+          for (int64_t i = 0; i < rows; i += width) {
+            const int64_t seen = std::clamp<int64_t>(sight.keys(i0 + i + width - 1) - j0, 0, wide);
+            const int64_t ahead = sight.ahead(i0 + i, j0);
+            scores(t, seen, ahead, m, kh + j0 * m, qt + (i0 + i) * m, s + i, row);
+            scores(t, seen, ahead, n, vh + j0 * n, dt + (i0 + i) * n, ds + i, row);
+            soft_slope(width, seen, near, s + i, ds + i, row, ahead, ls + i0 + i, mean + i0 + i);
+          }
+          const int64_t step = sight.ahead(i0, j0) >= near ? near : t.rows;      // on the diagonal fewer queries for later keys
+          for (int64_t j = 0; j < near; j += step) {
+            const int64_t first = step == near ? 0 : std::max<int64_t>(0, j0 + j - i0), i = i0 + first, at = j * row + first;
+            const int64_t some = std::min(step, near - j), deep = rows - first;
+            product<C>(t, some, pn, deep, {s + at, row, 1}, dr + i * pn, width, pn, sum_v + j * pn, pn, true);
+            product<C>(t, some, pm, deep, {ds + at, row, 1}, qr + i * pm, width, pm, sum_k + j * pm, pm, true);
+          }
+          product<C>(t, rows, pm, near, {ds, 1, row}, kr + j0 * pm, width, pm, sum_q + i0 * pm, pm, true);
         }
-        for (int64_t j = 0; j < columns; j++) {
-          for (int64_t c = 0; c < m; c++) dk[(h * S + j0 + j) * m + c] = C(log_2) * sum_k[j * pm + c];
+        for (int64_t j = 0; j < wide; j++) {
+          times(m, sum_k + j * pm, C(scale), dk + (h * S + j0 + j) * m);
           std::copy_n(sum_v + j * pn, n, dv + (h * S + j0 + j) * n);
         }
       }
-      for (int64_t i = 0; i < T; i++)
-        for (int64_t j = 0; j < m; j++) dq[(h * T + i) * m + j] = C(scale) * sum_q[i * pm + j];
+    }
+  });
+  parallel_for(heads * T, 1 + grain / (groups * m), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      C* const part = sums + (i / T * groups * T + i % T) * pm;
+      for (int64_t g = 1; g < groups; g++)
+        for (int64_t j = 0; j < m; j++) part[j] += part[g * T * pm + j];
+      times(m, part, C(scale), dq + i * m);
     }
   });
 }

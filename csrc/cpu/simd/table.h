@@ -84,10 +84,9 @@ struct SimdTable {
   float (*largest)(const float* x, int64_t n);
   double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m); its terms into y, if there is one
   // attention between its products: scores to numerators of weights, and slopes of weights to slopes of scores
-  void (*soften)(int64_t rows, float* s, ptrdiff_t s_row, const int64_t* seen, int64_t wide, float* m, float* l, float* y, ptrdiff_t y_row,
-                 int64_t n);
-  void (*soft_slope)(int64_t rows, float* s, float* d, ptrdiff_t row, const int64_t* seen, int64_t wide, const float* log_sum,
-                     const float* mean);
+  bool (*soften)(int64_t keys, float* s, int64_t ahead, float* m, float* l, float* less);
+  void (*soft_slope)(int64_t keys, int64_t all, float* s, float* d, ptrdiff_t row, int64_t ahead, const float* log_sum, const float* mean);
+  void (*times)(int64_t n, const float* x, float factor, float* y);      // y = factor x, which may be y
   SgdFunction<float> sgd_f32;
   SgdFunction<double> sgd_f64;
   AdamFunction<float> adam_f32;
