@@ -11,7 +11,7 @@ name = "cpu"                             # set by conftest.py before tests are c
 
 # Functions that make tensors from nothing or from the host's numbers.
 MAKERS = """tensor asarray empty zeros ones full eye arange linspace from_array from_dlpack
-            uniform normal randint""".split()
+            uniform normal randint bernoulli permutation""".split()
 
 
 class OnDevice:
@@ -31,12 +31,40 @@ class OnDevice:
         return value
 
 
+def move_modules():
+    """From now on each module is made on the CPU, as ever, and then moved to the device as a whole."""
+    parts_of_the_library()
+    kinds, being_made = [cr.nn.Module], []
+
+    def moved(init):
+        @functools.wraps(init)
+        def wrapper(module, *args, **options):
+            being_made.append(module)
+            try:
+                init(module, *args, **options)
+            finally:
+                being_made.pop()
+            if not being_made:
+                module.to(name)
+        return wrapper
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+        if "__init__" in vars(kind):
+            kind.__init__ = moved(kind.__init__)
+
+
+@functools.cache
+def parts_of_the_library():
+    """All of it is imported, so that no part finds a test's view of the library in place of its own."""
+    for part in pkgutil.walk_packages(cr.__path__, "chainrule."):
+        if not part.name.startswith(("chainrule.lib", "chainrule._", "chainrule.cli", "chainrule.book")):
+            importlib.import_module(part.name)
+
+
 @contextlib.contextmanager
 def seen_by_imports(library):
     """Modules imported inside get this library for `import chainrule`; its own parts never do."""
-    for part in pkgutil.iter_modules(cr.__path__):
-        if not part.name.startswith(("_", "lib")) and part.name not in ("cli", "book"):
-            importlib.import_module(f"chainrule.{part.name}")
+    parts_of_the_library()
     sys.modules["chainrule"] = library
     try:
         yield

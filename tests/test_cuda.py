@@ -93,6 +93,25 @@ def test_devices_do_not_mix_in_silence():
         cuda([1.0]) + cr.tensor([1.0])
 
 
+def test_a_number_of_numpy_goes_where_the_tensor_is():
+    x = cuda([1.0, 2.0])
+    for y in (np.float64(3) * x, x * np.float64(3), x - np.float32(1), np.int64(2) ** x, x > np.float64(1)):
+        assert y.device == "cuda"
+    assert (np.float64(3) * x).tolist() == [3, 6] and (np.float64(3) * x).dtype == cr.float64
+    with pytest.raises(cr.DeviceError, match="multiply: inputs are on cuda and on cpu"):
+        x * np.ones(2)
+
+
+def test_draws_of_a_distribution_are_where_its_parameters_are():
+    rng, d = cr.Rng(0), cr.distributions
+    covariance = cuda(np.eye(2, dtype=np.float32) + 0.5)
+    for made in (d.Normal(cuda(0.0), cuda(1.0)), d.Laplace(cuda(0.0), cuda(1.0)),
+                 d.MultivariateNormal(cuda([1.0, 2.0]), covariance), d.Bernoulli(cuda(0.3)),
+                 d.Multinomial(4, cuda([0.2, 0.8]))):
+        x = made.sample((3,), rng=rng)
+        assert x.device == "cuda" and made.log_prob(x).device == "cuda"
+
+
 # ---- tensor cores
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("M, N, K", [(128, 128, 64), (40, 136, 24), (152, 72, 1104), (33, 35, 40)])

@@ -35,6 +35,7 @@ def test_the_factors_multiply_to_the_matrix_and_are_orthonormal(shape):
 
 
 @pytest.mark.book("2.6-sym-eigen")
+@pytest.mark.cpu("takes long on the emulator")
 def test_eigenvectors_of_a_large_symmetric_matrix():
     s = t(784, 784)
     s = s + s.mT

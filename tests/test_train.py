@@ -156,6 +156,7 @@ fit(1000, checkpoint=sys.argv[2], every=0,
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")
+@pytest.mark.cpu("the run that is killed is another process, on the CPU")
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
     path = tmp_path / "run.safetensors"
     command = [sys.executable, "-c", KILLED, os.path.dirname(__file__), str(path)]

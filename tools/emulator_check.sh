@@ -18,12 +18,13 @@ library() {                                        # the kernels with a sanitize
     -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
   cmake --build "$build/emulator-$1" --target chainrule_cuda | tail -1
 }
-check() {                                          # the tests with that library; more options for pytest follow
+on_device() {                                      # pytest with that library
   local name="$1"
   shift
   CHAINRULE_CUDA_LIBRARY="$build/emulator-$name/libchainrule_cuda.so" \
-    python -m pytest -x --device cuda -p no:cacheprovider tests/ops tests/test_cuda.py "$@" | tail -3
+    python -m pytest -x --device cuda -p no:cacheprovider "$@" | tail -3
 }
+check() { on_device "$1" tests/ops tests/test_cuda.py "${@:2}"; }       # ops; more options for pytest may follow
 preload() { echo "$(g++ -print-file-name="$1") $(g++ -print-file-name=libstdc++.so)"; }
 races() {
   local order="$1"
@@ -51,6 +52,8 @@ racing=$!
 
 step "tests of ops, threads in ascending order"
 check plain
+step "layers, models, losses, optimisers, training"
+on_device plain tests --ignore tests/ops --ignore tests/test_cuda.py
 step "device memory closed to the host"
 CHAINRULE_EMULATOR_GUARD=1 check plain -k "cuda or (value and float32) or pull"
 step "threads in descending order"

@@ -43,15 +43,23 @@ template <class F> PyObject* guarded(F f) {
   }
 }
 
+// What stands beside a tensor in an operator; a NumPy number, like one of Python's, goes where the tensor is.
+bool as_operand_of(const Tensor& t, PyObject* o, Tensor& out) {
+  if (!as_operand(o, out)) return false;
+  if (out.device() != t.device() && PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(numpy_number_type)))
+    out = to_device(out, t.device());
+  return true;
+}
+
 template <Tensor (*op)(const Tensor&, const Tensor&)> PyObject* binary_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     if (is_tensor(a) && is_tensor(b)) return wrap(op(tensor_of(a), tensor_of(b)));
     Tensor other;
     if (is_tensor(a)) {
-      if (!as_operand(b, other)) Py_RETURN_NOTIMPLEMENTED;
+      if (!as_operand_of(tensor_of(a), b, other)) Py_RETURN_NOTIMPLEMENTED;
       return wrap(op(tensor_of(a), other));
     }
-    if (!as_operand(a, other)) Py_RETURN_NOTIMPLEMENTED;
+    if (!as_operand_of(tensor_of(b), a, other)) Py_RETURN_NOTIMPLEMENTED;
     return wrap(op(other, tensor_of(b)));
   });
 }

@@ -46,7 +46,8 @@ class Normal:
     def sample(self, shape: Any = (), *, rng: cr.Rng) -> Tensor:
         """Draws (*shape, *broadcast of mean and std), differentiable in mean and std."""
         full = np.broadcast_shapes(self.mean.shape, self.std.shape)
-        return self.mean + self.std * cr.normal((*_shape(shape), *full), rng=rng, dtype=self.mean.dtype)
+        z = cr.normal((*_shape(shape), *full), rng=rng, dtype=self.mean.dtype, device=self.mean.device)
+        return self.mean + self.std * z
 
     def entropy(self) -> Tensor:
         """½ log(2πe σ²), nats."""
@@ -82,7 +83,7 @@ class Laplace:
     def sample(self, shape: Any = (), *, rng: cr.Rng) -> Tensor:
         """Draws (*shape, *broadcast of mean and scale), differentiable in mean and scale."""
         full = (*_shape(shape), *np.broadcast_shapes(self.mean.shape, self.scale.shape))
-        u, v = (cr.uniform(full, rng=rng, dtype=self.mean.dtype) for _ in range(2))
+        u, v = (cr.uniform(full, rng=rng, dtype=self.mean.dtype, device=self.mean.device) for _ in range(2))
         return self.mean + self.scale * (cr.log1p(-u) - cr.log1p(-v))      # of two exponentials
 
     def entropy(self) -> Tensor:
@@ -123,7 +124,8 @@ class MultivariateNormal:
 
     def sample(self, shape: Any = (), *, rng: cr.Rng) -> Tensor:
         """x = μ + L z, z standard normal: (*shape, m), differentiable in μ and Σ."""
-        z = cr.normal((*_shape(shape), self.mean.shape[0]), rng=rng, dtype=self.mean.dtype)
+        full = (*_shape(shape), self.mean.shape[0])
+        z = cr.normal(full, rng=rng, dtype=self.mean.dtype, device=self.mean.device)
         return self.mean + z @ self.factor.T
 
     def entropy(self) -> Tensor:
@@ -186,16 +188,17 @@ class Multinomial:
         if counts.ndim < 1 or counts.shape[-1] != self.phi.shape[0]:
             raise cr.ShapeError(f"Multinomial: u {counts.shape} needs u.shape[-1] == {self.phi.shape[0]}")
         possible = (counts >= 0).all(-1) & (counts.sum(-1) == self.trials)
-        safe = cr.tensor(np.where(possible[..., None], counts, 0).astype(np.float64)).astype(self.phi.dtype)
+        kind, device = self.phi.dtype, self.phi.device
+        safe = cr.tensor(np.where(possible[..., None], counts, 0), kind, device)
         ways = math.lgamma(self.trials + 1) - cr.sum(cr.lgamma(safe + 1.0), axis=-1)
         chosen = cr.where(safe > 0.0, safe * cr.log(self.phi), 0.0)
-        return cr.where(cr.tensor(possible), ways + cr.sum(chosen, axis=-1), -float("inf"))
+        return cr.where(cr.tensor(possible, device=device), ways + cr.sum(chosen, axis=-1), -float("inf"))
 
     def sample(self, shape: Any = (), *, rng: cr.Rng) -> Tensor:
         """Counts (*shape, K), int64."""
         K = self.phi.shape[0]
         draws = cr.categorical(cr.log(self.phi), shape=(*_shape(shape), self.trials), rng=rng)
-        return cr.sum((draws[..., None] == cr.arange(K)).astype(cr.int64), axis=-2)
+        return cr.sum((draws[..., None] == cr.arange(K, device=draws.device)).astype(cr.int64), axis=-2)
 
 
 # ---- divergences of normals

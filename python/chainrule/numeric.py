@@ -52,7 +52,7 @@ def jacobian(f: Function, u: Tensor, *, h: float | None = None, method: str = "c
     flat = at.ravel()
 
     def value(point: np.ndarray) -> np.ndarray:
-        y = f(cr.tensor(point.reshape(at.shape), dtype=u.dtype))
+        y = f(cr.tensor(point.reshape(at.shape), u.dtype, u.device))
         return np.asarray(y.numpy(), np.float64)
 
     here = value(flat)
@@ -64,7 +64,7 @@ def jacobian(f: Function, u: Tensor, *, h: float | None = None, method: str = "c
         behind[i] -= step if method == "central" else 0.0
         low = value(behind) if method == "central" else here
         columns[..., i] = (value(ahead) - low) / (ahead[i] - behind[i])   # the step as it was rounded
-    return cr.tensor(columns.reshape(*here.shape, *at.shape), dtype=u.dtype)
+    return cr.tensor(columns.reshape(*here.shape, *at.shape), u.dtype, u.device)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def check_gradient(f: Function, *x: Tensor, tolerance: float = 1e-6, h: float | 
     y = f(*wide)
     if not np.isfinite(y.numpy()).all() or not all(np.isfinite(v.numpy()).all() for v in wide):
         raise ValueError("check_gradient: the arguments and f(x) must be finite")
-    w = cr.tensor(np.random.default_rng(0).normal(size=y.shape))
+    w = cr.tensor(np.random.default_rng(0).normal(size=y.shape), device=y.device)
     pulled = cr.vjp(f, tuple(wide), w)[1]
     worst = GradientCheck(0.0, tolerance, 0, (), 0.0, 0.0)
     for n, (v, rule) in enumerate(zip(wide, pulled if isinstance(pulled, tuple) else (pulled,), strict=True)):
@@ -194,7 +194,7 @@ def partial(f: Function, alpha: tuple[int, ...]) -> Function:
             raise cr.ShapeError(f"partial: u {u.shape} needs shape ({len(alpha)},), one variable an exponent")
         g = f
         for i, times in enumerate(alpha):
-            e = cr.tensor(np.eye(len(alpha))[i], dtype=u.dtype)
+            e = cr.tensor(np.eye(len(alpha))[i], u.dtype, u.device)
             for _ in range(times):
                 g = _along(g, e)
         return g(u)

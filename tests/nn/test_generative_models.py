@@ -35,7 +35,8 @@ def test_the_evidence_bound_is_reached_by_the_posterior_and_only_by_it():
     """(8.17)-(8.19): the mean of the bound is log p(x) at q = p(z|x) and smaller elsewhere."""
     W, b, std = np.array([[1.0], [-0.5], [2.0]]), np.array([0.3, -1.0, 0.5]), 0.7
     model, x = linear_gaussian(W, b, std), np.array([0.8, -1.5, 1.0])
-    log_p = cr.distributions.MultivariateNormal(b, W @ W.T + std**2 * np.eye(3)).log_prob(cr.tensor(x)).item()
+    density = cr.distributions.MultivariateNormal(*map(cr.tensor, (b, W @ W.T + std**2 * np.eye(3))))
+    log_p = density.log_prob(cr.tensor(x)).item()
     many = cr.broadcast_to(cr.tensor(x), (20_000, 3))
     bounds = model.elbo(many, rng=cr.Rng(1)).numpy()
     assert abs(bounds.mean() - log_p) < 4 * bounds.std() / np.sqrt(20_000)
@@ -56,6 +57,7 @@ def test_the_books_costs_are_minus_twice_the_bound():
 
 
 @pytest.mark.book("1.2-vae")
+@pytest.mark.cpu("takes long on the emulator")
 def test_an_affine_vae_finds_the_principal_direction():
     data = draw(500, 3) * np.array([1.5, 0.3, 0.3], np.float32)
     turn = np.linalg.qr(draw(3, 3, seed=1))[0]
@@ -73,6 +75,7 @@ def test_an_affine_vae_finds_the_principal_direction():
 
 
 @pytest.mark.book("1.2-vae")
+@pytest.mark.cpu("takes long on the emulator")
 def test_a_chain_of_two_levels_learns_and_its_draws_have_the_right_shapes():
     angle = np.linspace(0, 2 * np.pi, 128, endpoint=False)
     x = cr.tensor(np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32))
@@ -152,6 +155,7 @@ def test_sampling_with_the_exact_net_gives_the_data_back():
 
 
 @pytest.mark.book("1.2-diffusion")
+@pytest.mark.cpu("takes long on the emulator")
 def test_a_trained_net_makes_points_on_a_ring():
     rng = cr.Rng(0)
     net = models.NoiseNet(2, 64, 64, steps=40, rng=rng)
@@ -207,6 +211,7 @@ def test_the_gradient_penalty_is_that_of_a_known_slope_and_has_a_gradient():
 @pytest.mark.book("1.2-gan")
 @pytest.mark.parametrize("objective, options, alpha", [
     ("non-saturating", {}, 2e-3), ("wasserstein", {"penalty": 1.0, "rounds": 5}, 2e-3)])
+@pytest.mark.cpu("takes long on the emulator")
 def test_generator_and_discriminator_reach_a_normal_target(objective, options, alpha):
     """Data N(4, 0.5²): means within 0.3, deviations within a factor of 2."""
     rng = cr.Rng(0)

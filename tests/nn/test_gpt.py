@@ -70,6 +70,7 @@ def test_the_loss_starts_near_that_of_a_fair_guess_and_one_step_lowers_it():
     assert step(model)[0].item() < before.item()
 
 
+@pytest.mark.cpu("takes long on the emulator")
 def test_it_learns_to_count_and_continues_beyond_its_context():
     """Tokens 0 1 2 ... 10 0 1 ...: the next one is certain."""
     model = small()
@@ -100,7 +101,7 @@ def test_it_names_what_is_wrong():
     with pytest.raises(cr.ShapeError, match=r"GPT: index \(1, 9\) needs a last axis of at most context 8"):
         model(cr.tensor(tokens(1, 9)))
     with pytest.raises(IndexError):
-        model(cr.tensor([[11]]))
+        model(cr.tensor([[11]])).numpy()
     with pytest.raises(ValueError, match="temperature above 0 needs rng="):
         model.generate(cr.tensor([1]), 2)
     with pytest.raises(cr.ShapeError, match="at least one token"):

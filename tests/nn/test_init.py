@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from chainrule.nn import init
 
+pytestmark = pytest.mark.cpu("weights are drawn on the CPU")
+
 DRAWS = {                                # name: (options, variance of shape (400, 600))
     "normal": ({"std": 0.5}, 0.25),
     "uniform": ({"low": -1.0, "high": 2.0}, 9 / 12),

@@ -16,6 +16,7 @@ def test_softmax_regression_starts_at_equal_probabilities():
 
 
 @pytest.mark.parametrize("name", ["softmax", "mlp", "lenet"])
+@pytest.mark.cpu("takes long on the emulator")
 def test_models_learn_the_small_digits(name):
     datasets = pytest.importorskip("sklearn.datasets")
     x, y = datasets.load_digits(return_X_y=True)

@@ -38,6 +38,7 @@ def small(**options):
 
 
 @pytest.mark.book("1.2-transformer")
+@pytest.mark.cpu("takes long on the emulator")
 def test_it_learns_the_names_of_numbers_and_names_unseen_ones():
     order = np.random.default_rng(0).permutation(1000)
     train, test = order[:800], order[800:]

@@ -5,6 +5,7 @@ import pytest
 
 from .oracle import agrees, draw, torch
 
+pytestmark = pytest.mark.cpu("the nets are in test_cuda_layers.py, smaller")
 OUTLINE = cr.nn.init.Outline()
 
 

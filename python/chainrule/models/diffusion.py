@@ -70,19 +70,19 @@ class Diffusion(Module):
             return self.beta**2 / (self.variance * (1 - self.gamma) * (1 - self.beta))
 
     def sample(self, shape: Sequence[int], *, rng, last_noise: bool = True, keep: bool = False,
-               device: str = "cpu") -> Any:
+               device: str | None = None) -> Any:
         """z_T ~ N(0, I), then z_{t-1} = (z_t - β_{t-1} / √(1 - γ_t) net(z_t, t)) / √(1 - β_{t-1}) + σ_t ε.
 
         Book: (8.44); last_noise=False leaves the noise of the last step out; with `keep`, all T + 1 levels
 
         Shapes  -> (N, ...) = shape
         """
-        z = cr.normal(tuple(shape), rng=rng, device=device)
+        z = cr.normal(tuple(shape), rng=rng, device=device or self.device)
         levels = [z]
         for t in range(self.steps, 0, -1):
-            z = self.mean(z, cr.full((z.shape[0],), t, dtype=cr.int64, device=device))
+            z = self.mean(z, cr.full((z.shape[0],), t, dtype=cr.int64, device=z.device))
             if t > 1 or last_noise:
-                z = z + float(np.sqrt(self.variance[t])) * cr.normal(z.shape, rng=rng, device=device)
+                z = z + float(np.sqrt(self.variance[t])) * cr.normal(z.shape, rng=rng, device=z.device)
             levels.append(z)
         return levels if keep else z
 

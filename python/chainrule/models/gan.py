@@ -68,11 +68,11 @@ class GAN(Module):
         check.one_of("GAN", "objective", objective, OBJECTIVES)
         self.generator, self.discriminator, self.m, self.objective = generator, discriminator, m, objective
 
-    def latent(self, n: int, *, rng, device: str = "cpu") -> Tensor:
-        """z ~ N(0, I), (n, m)."""
-        return cr.normal((n, self.m), rng=rng, device=device)
+    def latent(self, n: int, *, rng, device: str | None = None) -> Tensor:
+        """z ~ N(0, I), (n, m); where the nets are, unless told."""
+        return cr.normal((n, self.m), rng=rng, device=device or self.device)
 
-    def generate(self, n: int, *, rng, device: str = "cpu") -> Tensor:
+    def generate(self, n: int, *, rng, device: str | None = None) -> Tensor:
         """n fakes."""
         return self.generator(self.latent(n, rng=rng, device=device))
 

@@ -90,7 +90,7 @@ class Penalised(Regressor):
             b = level - at @ w
         else:
             w = solution(x, y)
-            b = cr.zeros(w.shape[1:], dtype=x.dtype)
+            b = cr.zeros(w.shape[1:], dtype=x.dtype, device=x.device)
         return self._learn(x, coef_=w.mT if w.ndim == 2 else w, intercept_=b if b.ndim else b.item(),
                            **(more or {}))
 

@@ -146,7 +146,7 @@ class MultinomialRegression(Classifier, Estimator):
         if fit.warning:
             warn(self._op, fit.warning)
         theta, k = frame.parameters(problem.matrix(fit.theta)), int(self.fit_intercept)
-        b = theta[:, 0] if k else cr.zeros((len(classes),), dtype=x.dtype)
+        b = theta[:, 0] if k else cr.zeros((len(classes),), dtype=x.dtype, device=x.device)
         return self._learn(x, classes_=classes, coef_=theta[:, k:], intercept_=b, n_iter_=fit.steps,
                            loss_path_=np.array(fit.values), parameter_count_=problem.size)
 

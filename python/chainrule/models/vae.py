@@ -92,7 +92,7 @@ class HierarchicalVAE(Module):
 
     def generate(self, shape: Sequence[int], *, rng) -> Tensor:
         """Draws of x: z_T ~ N(0, I) of this shape, then down the chain.   Book: (8.9)"""
-        return self.decode(cr.normal(tuple(shape), rng=rng), rng=rng)
+        return self.decode(cr.normal(tuple(shape), rng=rng, device=self.device), rng=rng)
 
 
 class VAE(HierarchicalVAE):

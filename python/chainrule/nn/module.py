@@ -118,6 +118,11 @@ class Module:
 
     # ---- changes of the whole tree
 
+    @property
+    def device(self) -> str:
+        """Where its tensors are, going by the first; "cpu" if it has none."""
+        return next((tensor.device for _, _, tensor in self.entries()), "cpu")
+
     def to(self: Self, device: str | None = None, *, dtype: Any = None) -> Self:
         """Move every tensor to a device, and the floating ones to a dtype; make optimisers afterwards."""
         moved: dict[int, Tensor] = {}

@@ -118,9 +118,9 @@ def last_output(y: Tensor, lengths: Sequence[int], batch_first: bool = False) ->
 
     Shapes  y (T, B, features), or (B, T, features) if batch_first; lengths (B,) from 1 to T
     """
-    count = cr.tensor(list(map(int, lengths)), dtype=cr.int64)
+    count = cr.tensor(list(map(int, lengths)), cr.int64, y.device)
     y = y if batch_first else cr.permute_dims(y, (1, 0, 2))
     T = y.shape[1]
     if any(not 1 <= n <= T for n in lengths) or len(lengths) != y.shape[0]:
         raise cr.ShapeError(f"last_output: lengths {list(lengths)} need {y.shape[0]} integers from 1 to {T}")
-    return y[cr.arange(y.shape[0]), count - 1]
+    return y[cr.arange(y.shape[0], device=y.device), count - 1]

@@ -20,7 +20,7 @@ def summary(model: Module, inputs: Any) -> str:
     """
     one_sample = not _holds_tensors(inputs)
     if one_sample:
-        inputs = cr.zeros((1, *inputs))
+        inputs = cr.zeros((1, *inputs), device=model.device)
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     calls = Calls()
     calls.watch(model)(*arguments)

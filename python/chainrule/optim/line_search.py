@@ -81,7 +81,8 @@ def exact(f: Callable[[Tensor], Tensor], theta: Tensor, d: Tensor, *, alpha: flo
         return cr.jvp(lambda b: f(theta + b * d), a, cr.ones_like(a))[1]
 
     def both(a: float) -> tuple[float, float]:
-        first, second = cr.jvp(slope_of, cr.tensor(a, dtype=theta.dtype), cr.tensor(1.0, dtype=theta.dtype))
+        here, one = (cr.tensor(v, dtype=theta.dtype, device=theta.device) for v in (a, 1.0))
+        first, second = cr.jvp(slope_of, here, one)
         return first.item(), second.item()
     slope, curvature = both(0.0)
     _downhill("exact", slope)

@@ -192,7 +192,8 @@ def _with_rate(run: _Run, method: str, alpha: Any, options: dict[str, Any]) -> N
 def _searched(run: _Run, method: str, line_search: str, memory: int) -> None:
     """Steepest descent, conjugate gradients, BFGS and L-BFGS.   Book: §4.5; §4.6, Algorithm 4.3"""
     d = run.theta.size
-    model = BFGS(d, run.theta.dtype) if method == "bfgs" else LBFGS(memory) if method == "l-bfgs" else None
+    bfgs = BFGS(d, run.theta.dtype, run.theta.device) if method == "bfgs" else None
+    model = LBFGS(memory) if method == "l-bfgs" else bfgs
     direction, last = -run.g, None
     while run.running:
         slope = (direction @ run.g).item()

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections import deque
 
-import numpy as np
-
 import chainrule as cr
 
 from .._core import Tensor
@@ -32,8 +30,8 @@ def bfgs_update(B: Tensor, theta_s: Tensor, g_s: Tensor) -> Tensor:
 class BFGS:
     """The direction -B g; B starts as the identity.   Book: §4.6, Algorithm 4.3"""
 
-    def __init__(self, d: int, dtype: cr.DType) -> None:
-        self.B = cr.tensor(np.eye(d), dtype=dtype)
+    def __init__(self, d: int, dtype: cr.DType, device: str = "cpu") -> None:
+        self.B = cr.eye(d, dtype=dtype, device=device)
         self.skipped = 0
 
     def direction(self, g: Tensor) -> Tensor:

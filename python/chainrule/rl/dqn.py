@@ -39,7 +39,7 @@ class DQN:
 
     def act(self, observation: np.ndarray, epsilon: float = 0.0) -> int:
         """ε-greedy in the net's scores.   Book: (8.82)"""
-        scores = self.net(cr.tensor(observation[None])).numpy()[0]
+        scores = self.net(cr.tensor(observation[None], device=self.net.device)).numpy()[0]
         u = cr.uniform((2,), rng=self.rng).numpy() if epsilon else np.ones(2)
         return epsilon_greedy(scores, epsilon, u)
 
@@ -53,7 +53,8 @@ class DQN:
         chosen = cr.randint(len(self.memory), shape=(self.batch,), rng=self.rng).tolist()
         columns = zip(*(self.memory[i] for i in chosen), strict=True)
         kinds = (np.float32, np.int64, np.float32, np.float32, np.float32)
-        arrays = [cr.tensor(np.array(c, kind)) for c, kind in zip(columns, kinds, strict=True)]
+        arrays = [cr.tensor(np.array(c, kind), device=self.net.device)
+                  for c, kind in zip(columns, kinds, strict=True)]
         self.adam.update(self.gradient(self.net, *arrays)[1])
         if self.steps % self.refresh == 0:
             self.slow.load_state_dict(self.net.state_dict())

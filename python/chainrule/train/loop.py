@@ -98,7 +98,7 @@ def fit(model, train, *, optimizer, epochs, rng, loss=None, batch_size=128, test
 
 def train_epoch(run, loss, clip, prefetch, clock, checkpoint, config, listeners):
     """One walk through the training data, or the rest of one that was interrupted."""
-    model, device = run.model, device_of(run.model)
+    model, device = run.model, run.model.device
     model.train()
 
     def objective(model, x, y):
@@ -164,7 +164,7 @@ def evaluate(model, data, batch_size=256, *, loss=None, metrics=None):
     if metrics is None:
         metrics = {"accuracy": cr.accuracy} if data.y.dtype in (cr.int64, cr.int32, cr.uint8) else {}
     sums = dict.fromkeys(["loss", *metrics], 0.0)
-    device = device_of(model)
+    device = model.device
     with evaluating(model):
         for x, y in data.batches(batch_size):
             outputs = model(x.to(device))
@@ -204,10 +204,6 @@ def out_of_patience(run, patience):
 def tell(event, run, listeners):
     for listener in listeners:
         listener(event, run)
-
-
-def device_of(model):
-    return next((p.device for p in model.state_dict().values()), "cpu")
 
 
 def require(holds, message):
