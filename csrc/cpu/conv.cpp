@@ -2,6 +2,7 @@
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
 #include "cpu/conv_plain.h"
+#include "cpu/conv_rows.h"
 #include "cpu/winograd.h"
 
 namespace chainrule {
@@ -11,15 +12,6 @@ using namespace conv;
 
 constexpr int64_t depth = 512;               // terms in one chain of sums: longer ones lose digits
 constexpr int64_t small = 1 << 13;           // multiply-adds up to which the plain loop is quicker
-
-// to (N, M, *) from (N, K, *) and what w is in between: element (m, k, tap) lies at m m_step + k k_step + tap.
-template <class T> struct Problem {
-  const T *from, *w, *b;
-  T* to;
-  int64_t groups, M, K, m_step, k_step, w_group, from_channels, to_channels, from_plane, to_plane;
-  std::array<int64_t, 3> size;               // of the kernel
-};
-
 // Which numbers of a tile are points, and where they go.
 struct Piece { int64_t at, n, to; };
 struct TileOf { int64_t base; size_t first, end; };
@@ -140,6 +132,11 @@ template <class T> Problem<T> problem(const Tensor& from, const Tensor& w, const
           {w.dim(2), w.dim(3), w.dim(4)}};
 }
 
+template <class T> void on_any(const Problem<T>& p, const Grid& g) {
+  if (p.M <= few) by_rows(p, g);
+  else on_grid(p, g);
+}
+
 void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, const Windows& windows) {
   if (z.size() == 0) return;
   if (by_winograd(x, w, windows)) return winograd(x, w, b, z, windows);
@@ -151,7 +148,7 @@ void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, cons
     Problem<T> p = problem<T>(x, w, b, z, windows);
     p.m_step = terms;
     p.k_step = taps;
-    on_grid(p, forward_grid(x.dim(0), windows));
+    on_any(p, forward_grid(x.dim(0), windows));
   });
 }
 
@@ -170,7 +167,7 @@ void convolve_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tens
     for (int64_t d = 0; d < std::min(depth.stride, depth.in); d++)
       for (int64_t h = 0; h < std::min(height.stride, height.in); h++)
         for (int64_t v = 0; v < std::min(width.stride, width.in); v++)
-          on_grid(p, {image_axis(x.dim(0)), adjoint_axis(depth, d), adjoint_axis(height, h), adjoint_axis(width, v)});
+          on_any(p, {image_axis(x.dim(0)), adjoint_axis(depth, d), adjoint_axis(height, h), adjoint_axis(width, v)});
   });
 }
 

@@ -27,8 +27,20 @@ template <class C> const DotTile<C>& dot_tile();
 template <> inline const DotTile<float>& dot_tile() { return simd().dots_f32; }
 template <> inline const DotTile<double>& dot_tile() { return simd().dots_f64; }
 
+template <class C> const RowTile<C>& row_tile();
+template <> inline const RowTile<float>& row_tile() { return simd().row_f32; }
+template <> inline const RowTile<double>& row_tile() { return simd().row_f64; }
+
 inline int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 inline int64_t floor_div(int64_t n, int64_t unit) { return n >= 0 ? n / unit : -up(-n, unit); }
+
+// to (N, M, *) from (N, K, *) and what w is in between: element (m, k, tap) lies at m m_step + k k_step + tap.
+template <class T> struct Problem {
+  const T *from, *w, *b;
+  T* to;
+  int64_t groups, M, K, m_step, k_step, w_group, from_channels, to_channels, from_plane, to_plane;
+  std::array<int64_t, 3> size;               // of the kernel
+};
 
 template <class C> struct Buffer {
   Ref<Storage> storage;
@@ -112,6 +124,9 @@ struct Block {
   int64_t flat(int64_t n, int64_t d, int64_t h, int64_t w) const {
     return ((n * wide[1] + d) * wide[2] + h) * wide[3] + w;
   }
+  int64_t at_residue(const Grid& g, int64_t d, int64_t h, int64_t w) const {
+    return ((d * int64_t(g[2].residues.size()) + h) * int64_t(g[3].residues.size()) + w) * phase;
+  }
   int64_t points() const { return size[0] * size[1] * size[2] * size[3]; }
 
   // Where each tap of each channel lies, in the order channel, depth, height, width.
@@ -120,10 +135,8 @@ struct Block {
     for (int64_t c = 0; c < channels; c++)
       for (const Tap& d : g[1].taps)
         for (const Tap& h : g[2].taps)
-          for (const Tap& w : g[3].taps) {
-            const int64_t p = (d.phase * int64_t(g[2].residues.size()) + h.phase) * int64_t(g[3].residues.size()) + w.phase;
-            out.push_back(c * channel + p * phase + flat(0, d.shift, h.shift, w.shift));
-          }
+          for (const Tap& w : g[3].taps)
+            out.push_back(c * channel + at_residue(g, d.phase, h.phase, w.phase) + flat(0, d.shift, h.shift, w.shift));
     return out;
   }
 };
@@ -188,36 +201,63 @@ struct Blocks {
   }
 };
 
-// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them.
+// Elements of an axis that are laid out, [low, high), for one residue; element low reads in[from].
+struct Inside {
+  int64_t low, high, from;
+  Inside(const GridAxis& a, int64_t begin, int64_t wide, int64_t residue) {
+    const int64_t first = begin * a.step + residue + a.origin;
+    low = std::clamp<int64_t>(up(std::max<int64_t>(-first, 0), a.step), 0, wide);
+    high = std::clamp<int64_t>(floor_div(a.in - 1 - first, a.step) + 1, low, wide);
+    from = first + low * a.step;
+  }
+  int64_t count() const { return high - low; }
+};
+
+template <class T, class C>
+void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_row, int64_t step, C* to, int64_t to_row) {
+  if constexpr (std::is_same_v<T, C>)
+    if (step == 1) return row_tile<C>().copy(rows, n, from, from_row, to, to_row);
+  for (int64_t i = 0; i < rows; i++, from += from_row, to += to_row)
+    for (int64_t j = 0; j < n; j++) to[j] = C(from[j * step]);
+}
+
+// What is copied of one channel of one image for a block, from places relative to the channel.
+struct Copies {
+  struct Piece { int64_t from, to, rows, n; };
+  std::vector<Piece> pieces;
+  int64_t from_row, step, to_row, to_image;
+
+  Copies(const Grid& g, const Block& b)
+      : from_row(g[2].step * g[3].in), step(g[3].step), to_row(b.wide[3]), to_image(b.wide[1] * b.wide[2] * b.wide[3]) {
+    for (size_t i = 0; i < g[1].residues.size(); i++)
+      for (size_t j = 0; j < g[2].residues.size(); j++)
+        for (size_t k = 0; k < g[3].residues.size(); k++) {
+          const Inside d(g[1], b.begin[1], b.wide[1], g[1].residues[i]), h(g[2], b.begin[2], b.wide[2], g[2].residues[j]);
+          const Inside w(g[3], b.begin[3], b.wide[3], g[3].residues[k]);
+          if (h.count() * w.count() > 0)
+            for (int64_t q = d.low; q < d.high; q++)
+              pieces.push_back({((d.from + (q - d.low) * g[1].step) * g[2].in + h.from) * g[3].in + w.from,
+                                b.at_residue(g, int64_t(i), int64_t(j), int64_t(k)) + b.flat(0, q, h.low, w.low), h.count(), w.count()});
+        }
+  }
+  template <class T, class C> void run(const T* x, C* out) const {
+    for (const Piece& p : pieces) copy_rows(p.rows, p.n, x + p.from, from_row, step, out + p.to, to_row);
+  }
+};
+
+// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them; what lies outside of
+// x is left as it is.
+template <class T, class C> void lay_inside(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
+  const Copies copies(g, b);
+  const int64_t plane = g[1].in * g[2].in * g[3].in;
+  for (int64_t c = 0; c < channels; c++)
+    for (int64_t n = 0; n < b.wide[0]; n++)
+      copies.run(x + ((b.begin[0] + n) * x_channels + c) * plane, out + c * b.channel + n * copies.to_image);
+}
 template <class T, class C>
 void lay_out(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
-  const int64_t H = g[2].in, W = g[3].in, plane = g[1].in * H * W;
-  const auto at = [&](int axis, int64_t residue, int64_t j) {
-    return (b.begin[axis] + j) * g[axis].step + residue + g[axis].origin;
-  };
-  for (int64_t c = 0; c < channels; c++)
-    for (int64_t rd : g[1].residues)
-      for (int64_t rh : g[2].residues)
-        for (int64_t rw : g[3].residues) {
-          const int64_t first = at(3, rw, 0), step = g[3].step;
-          const int64_t lo = std::clamp<int64_t>(up(std::max<int64_t>(-first, 0), step), 0, b.wide[3]);
-          const int64_t hi = std::clamp<int64_t>(floor_div(W - 1 - first, step) + 1, lo, b.wide[3]);
-          for (int64_t n = 0; n < b.wide[0]; n++)
-            for (int64_t jd = 0; jd < b.wide[1]; jd++)
-              for (int64_t jh = 0; jh < b.wide[2]; jh++, out += b.wide[3]) {
-                const int64_t d = at(1, rd, jd), h = at(2, rh, jh);
-                if (d < 0 || d >= g[1].in || h < 0 || h >= H) {
-                  std::fill_n(out, b.wide[3], C(0));
-                  continue;
-                }
-                const T* row = x + ((b.begin[0] + n) * x_channels + c) * plane + (d * H + h) * W + first;
-                for (int64_t j = 0; j < lo; j++) out[j] = C(0);
-                if (step == 1) for (int64_t j = lo; j < hi; j++) out[j] = C(row[j]);
-                else for (int64_t j = lo; j < hi; j++) out[j] = C(row[j * step]);
-                for (int64_t j = hi; j < b.wide[3]; j++) out[j] = C(0);
-              }
-        }
-  std::fill_n(out, slack, C(0));
+  std::fill_n(out, channels * b.channel + slack, C(0));
+  lay_inside(g, b, x, channels, x_channels, out);
 }
 
 }  // namespace chainrule::conv

@@ -1,7 +1,8 @@
-// The adjoint of convolution in its kernel, on the grid of conv_grid.h: sums over positions, in one of two ways.
+// The adjoint of convolution in its kernel, on the grid of conv_grid.h: sums over positions, in one of three ways.
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
 #include "cpu/conv_plain.h"
+#include "cpu/conv_rows.h"
 #include "cpu/winograd.h"
 
 namespace chainrule {
@@ -15,6 +16,17 @@ constexpr int64_t channels_out = 64;         // of z laid out at a time: 512 KB 
 constexpr int64_t pieces = 16;               // tasks into which a problem is cut, by its size alone
 constexpr int64_t most_partial = 1 << 22;    // elements of partial sums
 constexpr int64_t small = 1 << 13;           // multiply-adds up to which the plain loop is quicker
+
+// w from partial sums of it.
+template <class T> void add_parts(const compute_t<T>* partial, int64_t parts, Tensor& w) {
+  parallel_for(w.size(), grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      compute_t<T> sum = 0;
+      for (int64_t p = 0; p < parts; p++) sum += partial[p * w.size() + i];
+      w.data<T>()[i] = T(sum);
+    }
+  });
+}
 
 // ---- few channels: dot products along rows, both operands read as they are laid out
 
@@ -86,13 +98,83 @@ template <class T> void by_dots(const Tensor& x, const Tensor& z, Tensor& w, con
       }
     }
   });
-  parallel_for(w.size(), grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      C sum = 0;
-      for (int64_t p = 0; p < parts; p++) sum += partial.p[p * w.size() + i];
-      w.data<T>()[i] = T(sum);
+  add_parts<T>(partial.p, parts, w);
+}
+
+// ---- pairs of channels: dot products of planes, row by row
+
+// Lanes of sums over the bands of images, and their totals: what is added to one of them stays few.
+template <class C> struct Dots {
+  const RowTile<C>& tile = row_tile<C>();
+  int64_t count, added = 0;
+  Buffer<C> lanes, totals;
+  explicit Dots(int64_t count) : count(count), lanes(count * tile.lanes), totals(count) {
+    std::fill_n(lanes.p, count * tile.lanes, C(0));
+    std::fill_n(totals.p, count, C(0));
+  }
+  void flush() {
+    for (int64_t i = 0; i < count; i++) {
+      C* p = lanes.p + i * tile.lanes;
+      for (int half = tile.lanes / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) p[j] += p[j + half];
+      totals.p[i] += p[0];
+      std::fill_n(p, tile.lanes, C(0));
+    }
+    added = 0;
+  }
+  // d has rows of n points, x what is laid out for them; `first` is the sum of the first tap
+  void add(const Columns& taps, int64_t rows, int64_t n, const C* d, int64_t d_row, const C* x, int64_t x_row, int64_t first) {
+    tile.dot(rows, int64_t(taps.columns.size()), taps.columns.data(), d, d_row, x, x_row, n, lanes.p + first * tile.lanes);
+  }
+};
+
+template <class T> void by_rows(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
+  using C = compute_t<T>;
+  const Grid g = forward_grid(x.dim(0), windows);
+  const int64_t groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K, terms = K * taps;
+  const int64_t x_plane = x.dim(2) * x.dim(3) * x.dim(4), z_plane = z.dim(2) * z.dim(3) * z.dim(4), lanes = row_tile<C>().lanes;
+  const std::array<int64_t, 3> size{w.dim(2), w.dim(3), w.dim(4)};
+  const Blocks blocks = bands_of<C>(g, K);
+  const int64_t images = blocks.number[0];
+  const std::vector<Columns::KernelTap> order = Columns(g, Block(g, {}, blocks.most), size, K).taps;
+
+  const int64_t parts = std::clamp<int64_t>(std::min(pieces / groups, most_partial / w.size()), 1, std::max<int64_t>(blocks.count, 1));
+  const Buffer<C> partial(parts * w.size());
+  const int64_t work = O * terms * (1 + blocks.count / parts) * Block(g, {}, blocks.most).points();
+  parallel_for(groups * parts, 1 + task_work / std::max<int64_t>(work, 1), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; task++) {
+      const int64_t part = task % parts, group = task / parts;
+      std::optional<RowBlock<C>> band;
+      Dots<C> dots(O * terms);
+      for (int64_t i = blocks.count * part / parts; i < blocks.count * (part + 1) / parts; i++) {
+        const int64_t image = i % images;
+        if (!band || image == 0) band.emplace(g, blocks.at(g, i / images), size, K);
+        const Block& b = band->b;
+        for (int64_t k = 0; k < K; k++)
+          band->copies.run(x.data<T>() + (image * x.dim(1) + group * K + k) * x_plane, band->x.p + k * b.channel);
+        const int64_t n = b.size[3], pitch = std::max(n, lanes);
+        const Buffer<C> aside(b.size[2] * pitch);
+        for (int64_t o = 0; o < O; o++) {
+          const T* from = z.data<T>() + (image * z.dim(1) + group * O + o) * z_plane +
+                          (b.begin[1] * g[2].out + b.begin[2]) * g[3].out + b.begin[3];
+          const bool in_place = std::is_same_v<T, C> && n >= lanes;
+          if (!in_place) copy_rows(b.size[2], n, from, g[3].out, 1, aside.p, pitch);
+          if constexpr (std::is_same_v<T, C>)
+            if (in_place) dots.add(band->columns, b.size[2], n, from, g[3].out, band->x.p, b.wide[3], o * terms);
+          if (!in_place) dots.add(band->columns, b.size[2], n, aside.p, pitch, band->x.p, b.wide[3], o * terms);
+        }
+        dots.added += up(b.size[2], row_tile<C>().rows) * up(n, 2 * lanes);
+        if (dots.added > chain / 2) dots.flush();
+      }
+      dots.flush();
+      for (int64_t o = 0; o < O; o++)
+        for (int64_t t = 0; t < terms; t++) {
+          const Columns::KernelTap& tap = order[size_t(t)];
+          partial.p[part * w.size() + ((group * O + o) * K + tap.channel) * taps + tap.index] = dots.totals.p[o * terms + t];
+        }
     }
   });
+  add_parts<T>(partial.p, parts, w);
 }
 
 // ---- many channels: products, with channels of x side by side in the columns and channels of z in the rows
@@ -200,6 +282,7 @@ void convolve_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows&
   each_float(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (z.size() <= small / terms || far_apart(windows)) plain_weight<T>(x, z, w, windows);
+    else if (std::min(w.dim(0) / windows.groups, w.dim(1)) <= few) by_rows<T>(x, z, w, windows);
     else if (worth_turning<compute_t<T>>(w, windows)) by_products<T>(x, z, w, windows);
     else by_dots<T>(x, z, w, windows);
   });

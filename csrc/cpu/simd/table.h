@@ -36,6 +36,22 @@ template <class T> struct DotTile {
                     ptrdiff_t sum_row);
 };
 
+// Taps of a kernel one below the other: the first reads x + offset, each of the others a row further down. Those of three
+// taps come first, then those of two, then single ones.
+struct TapColumn { int64_t offset, taps; };
+
+// For convolution with few channels: rows of n points each, and the taps of one channel of x or of several.
+template <class T> struct RowTile {
+  int lanes, rows;                           // of a vector, and held in registers at a time
+  void (*copy)(int64_t rows, int64_t n, const T* from, ptrdiff_t from_row, T* to, ptrdiff_t to_row);
+  // z[r][j] = first + (or, to add, z[r][j] +=) Σ weight x[r + i][j] over the taps; x is read in whole vectors
+  void (*multiply)(int64_t rows, int64_t columns, const TapColumn* column, const T* weight, const T* x, ptrdiff_t x_row, int64_t n, T first,
+                   bool add, T* z, ptrdiff_t z_row);
+  // the lanes of sum[tap] += Σ d[r][j] x[r + i][j]; d is read in whole vectors too
+  void (*dot)(int64_t rows, int64_t columns, const TapColumn* column, const T* d, ptrdiff_t d_row, const T* x, ptrdiff_t x_row, int64_t n,
+              T* sum);
+};
+
 // The numbers of an optimiser's step, and the step on pieces of gradient, parameter and state.
 template <class T> struct SgdNumbers { T alpha, mu, fresh, decay; bool nesterov; };
 template <class T> struct AdamNumbers { T beta1, beta2, rest1, rest2, eps, rate, unbias, shrink, decay; };
@@ -96,6 +112,8 @@ struct SimdTable {
   Nearest<float> nearest_f32;
   Nearest<double> nearest_f64;
   Winograd winograd;
+  RowTile<float> row_f32;
+  RowTile<double> row_f64;
 };
 
 }  // namespace chainrule
