@@ -34,6 +34,31 @@ def test_results_do_not_depend_on_the_number_of_threads(python):
     assert len({python(WORK, CHAINRULE_NUM_THREADS=str(n)) for n in (1, 2, 3, 7)}) == 1
 
 
+STEPS = """
+import hashlib
+import chainrule as cr
+rng = cr.Rng(seed=0)
+images, classes = cr.normal((16, 1, 28, 28), rng=rng), cr.randint(10, shape=(16,), rng=rng)
+words = cr.randint(40, shape=(4, 64), rng=rng)
+hash = hashlib.sha256()
+for model, x, y in [(cr.nn.MLP(784, 300, 100, 10, rng=rng), images.reshape((16, 784)), classes),
+                    (cr.models.LeNet(10, channels=1, size=28, rng=rng), images, classes),
+                    (cr.models.GPT(40, 64, 1, 4, 64, rng=rng), words, words)]:
+    adam = cr.optim.Adam(model, alpha=1e-3)
+    both = cr.value_and_grad(lambda model, x, y: cr.losses.cross_entropy(model(x), y))
+    for step in range(2):
+        value, grads = both(model, x, y)
+        adam.update(grads)
+        for tensor in [value, *cr.tree.leaves(model)]:
+            hash.update(tensor.numpy().tobytes())
+print(hash.hexdigest())
+"""
+
+
+def test_training_steps_do_not_depend_on_the_number_of_threads(python):
+    assert len({python(STEPS, CHAINRULE_NUM_THREADS=str(n)) for n in (1, 4)}) == 1
+
+
 def test_the_number_of_threads_can_be_set():
     before = cr.num_threads()
     try:
