@@ -233,14 +233,19 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
             scores(t, seen, ahead, n, vh + j0 * n, dt + (i0 + i) * n, ds + i, row);
             soft_slope(width, seen, near, s + i, ds + i, row, ahead, ls + i0 + i, mean + i0 + i);
           }
-          const int64_t step = sight.ahead(i0, j0) >= near ? near : t.rows;      // on the diagonal fewer queries for later keys
-          for (int64_t j = 0; j < near; j += step) {
-            const int64_t first = step == near ? 0 : std::max<int64_t>(0, j0 + j - i0), i = i0 + first, at = j * row + first;
-            const int64_t some = std::min(step, near - j), deep = rows - first;
+          // On the diagonal later keys have fewer queries, earlier queries fewer keys.
+          const int64_t ahead = sight.ahead(i0, j0);
+          const Cut key_strips(near, ahead >= near ? near : t.rows), query_strips(rows, ahead >= near ? rows : t.rows);
+          for (int64_t j = 0; j < near; j += key_strips.part) {
+            const int64_t first = std::max<int64_t>(0, ahead >= near ? 0 : j - ahead), i = i0 + first, at = j * row + first;
+            const int64_t some = std::min(key_strips.part, near - j), deep = rows - first;
             product<C>(t, some, pn, deep, {s + at, row, 1}, dr + i * pn, width, pn, sum_v + j * pn, pn, true);
             product<C>(t, some, pm, deep, {ds + at, row, 1}, qr + i * pm, width, pm, sum_k + j * pm, pm, true);
           }
-          product<C>(t, rows, pm, near, {ds, 1, row}, kr + j0 * pm, width, pm, sum_q + i0 * pm, pm, true);
+          for (int64_t i = 0; i < rows; i += query_strips.part) {
+            const int64_t some = std::min(query_strips.part, rows - i), deep = std::clamp<int64_t>(i + some + ahead, 0, near);
+            product<C>(t, some, pm, deep, {ds + i, 1, row}, kr + j0 * pm, width, pm, sum_q + (i0 + i) * pm, pm, true);
+          }
         }
         for (int64_t j = 0; j < wide; j++) {
           times(m, sum_k + j * pm, C(scale), dk + (h * S + j0 + j) * m);
