@@ -71,6 +71,16 @@ template <class T> void wait_while(std::atomic<T>& value, T old) {
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
+// A thread that wakes on the processor of the one that waits for it would share it for a tenth of a second and more, while
+// another is idle: it moves away at once.
+void leave(int processor) {
+  cpu_set_t all, others;
+  if (sched_getcpu() != processor || sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) return;
+  others = all;
+  CPU_CLR(processor, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+}
+
 class Pool {
  public:
   explicit Pool(int threads) {
@@ -87,6 +97,7 @@ class Pool {
   }
   void run(Job& job) {
     job_ = &job;
+    caller_ = sched_getcpu();
     gate_.store(0, std::memory_order_release);
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
@@ -111,6 +122,7 @@ class Pool {
       wait_while(round_, seen);
       seen = round_.load(std::memory_order_acquire);
       if (stop_) return;
+      leave(caller_);
       int there = gate_.load(std::memory_order_relaxed);
       while (there >= 0 && !gate_.compare_exchange_weak(there, there + 1, std::memory_order_acq_rel)) {}
       if (there < 0) continue;                 // too late for this region
@@ -124,6 +136,7 @@ class Pool {
   std::atomic<int> gate_{closed};
   std::atomic<bool> stop_{false};
   Job* job_ = nullptr;
+  std::atomic<int> caller_{-1};                // the processor of the thread that started the region
 };
 thread_local bool Pool::inside = false;
 
