@@ -86,6 +86,30 @@ def test_it_learns_to_count_and_continues_beyond_its_context():
     np.testing.assert_array_equal(model.generate(start, 12, top_k=1, rng=cr.Rng(0)).numpy(), wanted)
 
 
+@pytest.mark.parametrize("steps", [5, 12])                      # within the context of 8, and beyond it
+def test_kept_keys_and_values_change_no_token(steps):
+    model = small().eval()
+    index = cr.tensor(tokens(3, 3))
+    wanted = index
+    for _ in range(steps):
+        z = model(wanted[..., -8:])[..., -1, :]
+        wanted = cr.concat([wanted, cr.argmax(z, axis=-1)[..., None].astype(index.dtype)], axis=-1)
+    np.testing.assert_array_equal(model.generate(index, steps, temperature=0).numpy(), wanted.numpy())
+
+
+def test_scores_from_kept_keys_are_those_of_a_whole_pass():
+    model, index = small().eval(), cr.tensor(tokens(2, 8))
+    z, past = model.follow(index[:, :6])
+    assert_close(z.numpy(), model(index[:, :6])[:, -1].numpy(), 1e-6, 1e-6)
+    for T in (7, 8):
+        z, past = model.follow(index[:, T - 1:T], past)
+        assert_close(z.numpy(), model(index[:, :T])[:, -1].numpy(), 1e-6, 1e-6)
+    with pytest.raises(cr.ShapeError, match="at most context 8 tokens, 8 of them before it"):
+        model.follow(index[:, :1], past)
+    with pytest.raises(cr.ShapeError, match=r"x \(2, 2, 12\) needs one position after a past"):
+        model.follow(index[:, :2], [(k[..., :3, :], v[..., :3, :]) for k, v in past])
+
+
 def test_tokens_are_drawn_from_the_softmax_of_the_k_best():
     from chainrule.models.gpt import choose
     z = cr.tensor(np.array([2.0, -1.0, 1.0, 0.5]))

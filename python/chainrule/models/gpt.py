@@ -9,6 +9,7 @@ import chainrule as cr
 from .. import check
 from .._core import Tensor
 from ..nn import Embedding, LayerNorm, Linear, Module, TransformerBlock, init
+from ..nn.attention import Past
 
 
 class GPT(Module):
@@ -40,14 +41,32 @@ class GPT(Module):
         self.head = None if tied else Linear(width, vocab, bias=False, rng=rng)
 
     def __call__(self, index: Tensor) -> Tensor:
-        if index.ndim == 0 or index.shape[-1] > self.context:
-            raise cr.ShapeError(f"GPT: index {tuple(index.shape)} needs a last axis of at most "
-                                f"context {self.context} tokens")
-        h = self.tokens(index) + self.positions[:index.shape[-1]]          # (..., T, width)
+        h = self._placed(index)                                            # (..., T, width)
         for block in self.blocks:
             h = block(h, causal=True)
+        return self.scores(h)
+
+    def scores(self, h: Tensor) -> Tensor:
+        """Those of the next token, from what the last block made; (..., width) -> (..., vocab)."""
         h = self.norm(h)
         return h @ self.tokens.weight.T if self.head is None else self.head(h)
+
+    def follow(self, index: Tensor, past: list[Past] | None = None) -> tuple[Tensor, list[Past]]:
+        """Scores (..., vocab) after the last of the given tokens, and the keys and values of all so far.
+
+        With those of earlier tokens, a pair a block, as `past`, index (..., 1) is the one that follows.
+        """
+        h, now = self._placed(index, past[0][0].shape[-2] if past else 0), []
+        for i, block in enumerate(self.blocks):
+            h, kept = block.extend(h, past[i] if past else None)
+            now.append(kept)
+        return self.scores(h[..., -1, :]), now
+
+    def _placed(self, index: Tensor, place: int = 0) -> Tensor:
+        if index.ndim == 0 or place + index.shape[-1] > self.context:
+            raise cr.ShapeError(f"GPT: index {tuple(index.shape)} needs a last axis of at most context "
+                                f"{self.context} tokens{f', {place} of them before it' * (place > 0)}")
+        return self.tokens(index) + self.positions[place:place + index.shape[-1]]
 
     def loss(self, index: Tensor) -> Tensor:
         """Mean cross entropy of each token given those before it, nats; index (..., T + 1), T ≥ 1."""
@@ -61,6 +80,8 @@ class GPT(Module):
         context the oldest tokens are forgotten. Call eval() first, so that dropout is off.
 
         Shapes  index (..., T), T ≥ 1 -> (..., T + steps)
+        Cost    the keys and values of earlier tokens are kept: a token costs its own pass; beyond the context
+                all places change, and it costs a pass over the context
         """
         check.not_negative("GPT.generate", temperature=temperature, steps=steps)
         if top_k is not None:
@@ -69,8 +90,12 @@ class GPT(Module):
             raise ValueError("GPT.generate: a temperature above 0 needs rng=")
         if index.ndim == 0 or index.shape[-1] == 0:
             raise cr.ShapeError(f"GPT.generate: index {tuple(index.shape)} needs at least one token")
+        past = None
         for _ in range(steps):
-            z = self(index[..., -self.context:])[..., -1, :]               # (..., vocab)
+            if past and index.shape[-1] <= self.context:
+                z, past = self.follow(index[..., -1:], past)               # (..., vocab)
+            else:                                                          # all places change
+                z, past = self.follow(index[..., -self.context:])
             following = choose(z, temperature, top_k, rng)
             index = cr.concat([index, following[..., None].astype(index.dtype)], axis=-1)
         return index

@@ -12,6 +12,8 @@ from . import init
 from .linear import Linear
 from .module import Module
 
+Past = tuple[Tensor, Tensor]                     # keys and values of the positions before, (..., heads, S, m)
+
 
 class MultiHeadAttention(Module):
     """u = Σ_h W_c^h Σ_τ α_τ^h W_v^h v_τ, α^h = softmax of W_q^h q · W_k^h k / √m over τ.
@@ -52,13 +54,26 @@ class MultiHeadAttention(Module):
         q, k, v = self.projected(q, k, v)                            # (..., heads, T or S, m)
         if mask is not None and 2 < mask.ndim < q.ndim:
             mask = cr.expand_dims(mask, axis=-3)                     # one mask for all heads
-        p_drop = self.dropout if self.training else 0.0
         if not weights:
-            u = scaled_dot_product_attention(q, k, v, mask, causal, p_drop, self.rng)
-            return self.out_proj(_join(u))
+            return self._summed(q, k, v, mask, causal)
+        p_drop = self.dropout if self.training else 0.0
         alpha = attention_weights(q, k, mask=mask, causal=causal)
         u = (dropout(alpha, p_drop, self.rng) if p_drop else alpha) @ v
         return self.out_proj(_join(u)), alpha
+
+    def extend(self, x: Tensor, past: Past | None = None) -> tuple[Tensor, Past]:
+        """Causal self attention of x (..., T, p), whose positions come after those of `past`; u and all keys
+        and values so far. T = 1 where there is a past: that position sees all of it."""
+        q, k, v = self.projected(x, None, None)
+        if past is not None:
+            if x.shape[-2] != 1:
+                raise cr.ShapeError(f"MultiHeadAttention: x {tuple(x.shape)} needs one position after a past")
+            k, v = cr.concat([past[0], k], axis=-2), cr.concat([past[1], v], axis=-2)
+        return self._summed(q, k, v, None, past is None), (k, v)
+
+    def _summed(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        p_drop = self.dropout if self.training else 0.0
+        return self.out_proj(_join(scaled_dot_product_attention(q, k, v, mask, causal, p_drop, self.rng)))
 
     def projected(self, q: Tensor, k: Tensor | None, v: Tensor | None) -> list[Tensor]:
         """W_q q, W_k k and W_v v, split into heads."""

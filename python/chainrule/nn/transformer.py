@@ -5,7 +5,7 @@ import chainrule as cr
 
 from .. import check
 from .._core import Tensor
-from .attention import MultiHeadAttention
+from .attention import MultiHeadAttention, Past
 from .dropout import Dropout
 from .linear import MLP
 from .module import Module
@@ -31,10 +31,21 @@ class TransformerBlock(Module):
         self.drop = Dropout(dropout, rng=rng if dropout else None)
 
     def __call__(self, x: Tensor, *, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        return self._after(x, self.attend(self._before(x), mask=mask, causal=causal))
+
+    def extend(self, x: Tensor, past: Past | None = None) -> tuple[Tensor, Past]:
+        """As MultiHeadAttention.extend: positions after those of `past`, and all keys and values so far."""
+        a, past = self.attend.extend(self._before(x), past)
+        return self._after(x, a), past
+
+    def _before(self, x: Tensor) -> Tensor:
+        return self.norm1(x) if self.norm_first else x
+
+    def _after(self, x: Tensor, a: Tensor) -> Tensor:
         if self.norm_first:
-            u = x + self.drop(self.attend(self.norm1(x), mask=mask, causal=causal))
+            u = x + self.drop(a)
             return u + self.drop(self.net(self.norm2(u)))
-        u = self.norm1(x + self.drop(self.attend(x, mask=mask, causal=causal)))        # (..., T, p)
+        u = self.norm1(x + self.drop(a))                                               # (..., T, p)
         return self.norm2(u + self.drop(self.net(u)))                                  # (..., T, p)
 
 
