@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NOT_A_FAMILY = {"__init__", "__main__", "gpu", "harness", "peers", "report"}
+NOT_A_FAMILY = {"__init__", "__main__", "gpu", "harness", "memory", "peers", "report"}
 
 
 def families() -> list[str]:
@@ -33,14 +33,14 @@ def options(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     given, known = options(arguments), families()
     if given.list:
-        print("\n".join(known))
+        print("\n".join([*known, "memory"]))
         return 0
     if given.names == ["gpu"]:
         from . import gpu
         return gpu.main(given.out, given.tiny)
     import chainrule as cr
 
-    from . import harness, report
+    from . import harness, memory, report
     from .peers import NAMES, Peers
 
     few = tuple(filter(None, given.peers.replace("none", "").split(",")))
@@ -69,14 +69,20 @@ def main(arguments: list[str]) -> int:
                 shown = True
             rows.append(harness.measure(family, case, ceilings, least))
             print(report.line(rows[-1]), flush=True)
-    if not rows:
-        return refuse(f"no family or workload matches {' '.join(given.names)}; families: {', '.join(known)}")
+    grown = []
+    if not given.names or "memory" in given.names:
+        for step in memory.steps(given.tiny):
+            grown.append(memory.measure(step, peers, given.tiny))
+            print(report.growth_line(grown[-1]), flush=True)
+    if not rows and not grown:
+        return refuse(f"no family or workload matches {' '.join(given.names)}; "
+                      f"families: {', '.join([*known, 'memory'])}")
     print(", ".join(f"{name} {value}" for name, value in about.items()))
     print(report.summary(rows))
     if old:
         print(report.compare(rows, old))
     for path in given.out:
-        report.save(rows, about, path)
+        report.save(rows, about, grown, path)
         print(f"wrote {path}")
     return 0
 

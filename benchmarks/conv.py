@@ -31,6 +31,8 @@ def cases(peers, rng, tiny):
         def backward(x=x, w=w, d=d, ours=ours):
             return cr.vjp(ours, (x, w), d)
         forward, both = torch_work(peers, x, w, d, stride, padding, groups)
+        attributes = {"strides": [stride] * 2, "pads": [padding] * 4, "group": groups}
+        forward |= peers.onnx([("Conv", ["x", "w"], "y", attributes)], {"x": x.numpy()}, {"w": w.numpy()})
         yield Case(f"conv {name}", lambda ours=ours, x=x, w=w: ours(x, w), forward, flops, moved)
         yield Case(f"conv {name}, forward + backward", backward, both, 3 * flops, 3 * moved)
 

@@ -22,6 +22,7 @@ class Case:
     peers: dict[str, Callable[[], object]] = field(default_factory=dict)
     flops: float = 0.0
     moved: float = 0.0                                           # bytes
+    note: str = ""                                               # why a peer is ahead, and what was tried
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Row:
     moved: float
     share: float                                                 # of the nearer ceiling
     peers: dict[str, float]
+    note: str = ""
 
     @property
     def best(self) -> str | None:
@@ -87,7 +89,7 @@ def measure(family: str, case: Case, ceilings: Ceilings, least: float = SPENT) -
     ours = times.pop("chainrule")
     low, seconds, high = quartiles(ours)
     return Row(family, case.name, seconds, low, high, case.flops, case.moved, ceilings.share(case, seconds),
-               {name: statistics.median(t) for name, t in times.items()})
+               {name: statistics.median(t) for name, t in times.items()}, case.note)
 
 
 def quartiles(times: list[float]) -> tuple[float, float, float]:

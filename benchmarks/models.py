@@ -2,47 +2,33 @@
 import chainrule as cr
 
 from .harness import Case
-from .training import torch_step
+from .training import Step, classifier
 
 
 def cases(peers, rng, tiny):
-    yield resnet(peers, rng, 2 if tiny else 64)
-    sizes = ((1, 16, 8, 2, 2),) if tiny else ((4, 128, 64, 12, 4), (6, 384, 256, 8, 6))
-    for layers, width, T, batch, heads in sizes:
-        yield gpt(peers, rng, layers, width, T, batch, heads)
+    for step in steps(rng, tiny):
+        yield step.case(peers)
     yield vgg(peers, rng, 32 if tiny else 224)
 
 
-def resnet(peers, rng, batch):
+def steps(rng, tiny):
+    batch = 2 if tiny else 64
     x, y = cr.normal((batch, 3, 32, 32), rng=rng), cr.randint(10, shape=(batch,), rng=rng)
-    model = cr.models.resnet18(10, stem="small", rng=rng)
-    case = Case(f"training step ResNet-18, batch {batch}, 32x32",
-                our_step(model, lambda model: cr.losses.cross_entropy(model(x), y)))
-    if torch := peers.torch:
-        s, t = torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy())
-        case.peers["torch"] = torch_step(torch, torch_resnet18(torch), s, t)
-        if peers.channels_last:
-            last = torch_resnet18(torch).to(memory_format=torch.channels_last)
-            moved = s.to(memory_format=torch.channels_last)
-            case.peers["torch-channels-last"] = torch_step(torch, last, moved, t)
-        if peers.compiles:
-            case.peers["torch-compile"] = torch_step(torch, torch.compile(torch_resnet18(torch)), s, t)
-    return case
+    yield classifier(f"ResNet-18, batch {batch}, 32x32",
+                     lambda: cr.models.resnet18(10, stem="small", rng=rng), x, y, torch_resnet18,
+                     channels_last=True)
+    sizes = ((1, 16, 8, 2, 2),) if tiny else ((4, 128, 64, 12, 4), (6, 384, 256, 8, 6))
+    for layers, width, T, batch, heads in sizes:
+        yield gpt(rng, layers, width, T, batch, heads)
 
 
-def gpt(peers, rng, layers, width, T, batch, heads, vocab=65):
+def gpt(rng, layers, width, T, batch, heads, vocab=65):
     index = cr.randint(vocab, shape=(batch, T + 1), rng=rng)
-    model = cr.models.GPT(vocab, T, layers, heads, width, rng=rng)
-    case = Case(f"training step GPT, {layers} layers, width {width}, T {T}, batch {batch}",
-                our_step(model, lambda model: model.loss(index)))
-    if torch := peers.torch:
-        whole = torch.from_numpy(index.numpy())
-        s, t = whole[:, :-1].contiguous(), whole[:, 1:].contiguous()
-        case.peers["torch"] = torch_step(torch, torch_gpt(torch, vocab, T, layers, heads, width), s, t)
-        if peers.compiles:
-            again = torch.compile(torch_gpt(torch, vocab, T, layers, heads, width))
-            case.peers["torch-compile"] = torch_step(torch, again, s, t)
-    return case
+    data = index[:, :-1].copy().numpy(), index[:, 1:].copy().numpy()
+    return Step(f"GPT, {layers} layers, width {width}, T {T}, batch {batch}",
+                lambda: cr.models.GPT(vocab, T, layers, heads, width, rng=rng),
+                lambda model: model.loss(index),
+                lambda torch: torch_gpt(torch, vocab, T, layers, heads, width), data)
 
 
 def vgg(peers, rng, side):
@@ -63,17 +49,33 @@ def vgg(peers, rng, side):
         if peers.compiles:
             compiled = torch.compile(theirs)
             case.peers["torch-compile"] = lambda: run(compiled, s)
+    case.peers.update(onnx_vgg(peers, model, x))
     return case
 
 
-def our_step(model, loss):
-    adam, both = cr.optim.Adam(model, alpha=1e-3), cr.value_and_grad(loss)
+def onnx_vgg(peers, model, x):
+    """The same layers with the same weights, as a graph for ONNX Runtime."""
+    nodes, weights, name = [], {}, "x"
 
-    def run():
-        value, grads = both(model)
-        adam.update(grads)
-        return value
-    return run
+    def add(op, *parameters, **attributes):
+        nonlocal name
+        own = [f"{op}{len(nodes)}.{i}" for i in range(len(parameters))]
+        weights.update(zip(own, parameters, strict=True))
+        nodes.append((op, [name, *own], f"h{len(nodes)}", attributes))
+        name = nodes[-1][2]
+    for layer in (*model.features, model.avgpool, cr.nn.Flatten(), *model.classifier):
+        kind = type(layer).__name__
+        if kind == "Conv2d":
+            add("Conv", layer.weight.numpy(), layer.bias.numpy(), pads=[1, 1, 1, 1])
+        elif kind == "Linear":
+            add("Gemm", layer.weight.numpy(), layer.bias.numpy(), transB=1)
+        elif kind == "MaxPool2d":
+            add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+        elif kind in ("ReLU", "Flatten"):
+            add({"ReLU": "Relu"}.get(kind, kind))
+        elif kind == "AdaptiveAvgPool2d" and x.shape[-1] != 224:        # 7 x 7 is what VGG has at 224
+            return {}
+    return peers.onnx(nodes, {"x": x.numpy()}, weights)
 
 
 def torch_resnet18(torch):

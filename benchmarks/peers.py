@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 import chainrule as cr
 import numpy as np
 
+Node = tuple[str, list[str], str, dict[str, Any]]                # op, inputs, output, attributes
+Arrays = dict[str, np.ndarray]
 NAMES = ("numpy", "torch", "torch-channels-last", "torch-compile", "jax", "onnxruntime")
 
 
@@ -41,6 +44,28 @@ class Peers:
     @property
     def channels_last(self) -> bool:
         return self.torch is not None and "torch-channels-last" in self.wanted
+
+    def onnx(self, nodes: list[Node], given: Arrays, weights: Arrays | None = None
+             ) -> dict[str, Callable[[], object]]:
+        """{"onnxruntime": a run of the nodes}, or {} where it is not here."""
+        if self.onnxruntime is None:
+            return {}
+        try:
+            from onnx import TensorProto, helper, numpy_helper
+        except ImportError:
+            return {}
+        value, kind = helper.make_tensor_value_info, TensorProto.FLOAT
+        graph = helper.make_graph(
+            [helper.make_node(op, inputs, [output], **more) for op, inputs, output, more in nodes], "work",
+            [value(name, kind, array.shape) for name, array in given.items()],
+            [value(nodes[-1][2], kind, None)],
+            [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        options = self.onnxruntime.SessionOptions()
+        options.intra_op_num_threads = cr.num_threads()
+        session = self.onnxruntime.InferenceSession(model.SerializeToString(), options,
+                                                    providers=["CPUExecutionProvider"])
+        return {"onnxruntime": lambda: session.run(None, given)}
 
     def versions(self) -> dict[str, str]:
         found = {"numpy": self.numpy, "torch": self.torch, "jax": self.jax, "onnxruntime": self.onnxruntime}

@@ -13,8 +13,10 @@ import chainrule as cr
 from chainrule.io import atomic
 
 from .harness import Ceilings, Row
+from .memory import Growth
 
 HEAD = ("workload", "time", "quartiles", "rate", "ceiling", "best peer", "ratio", "all peers")
+GROWTH = ("training step", "ours, MB", "best peer, MB", "ratio", "system calls in steps")
 
 
 def machine(ceilings: Ceilings, versions: dict[str, str]) -> dict[str, Any]:
@@ -64,34 +66,84 @@ def geometric_mean(rows: list[Row]) -> float | None:
     return math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) if ratios else None
 
 
+def families(rows: list[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.family, []).append(row)
+    return groups
+
+
+def behind(rows: list[Row]) -> list[str]:
+    """The rows in which a peer is faster, the slowest first, with what is known of it."""
+    slow = sorted((row for row in rows if row.ratio and row.ratio < 1), key=lambda row: row.ratio or 0)
+    return [f"{row.name}: {row.ratio:.2f} of {row.best}{'; ' if row.note else ''}{row.note}" for row in slow]
+
+
 def summary(rows: list[Row]) -> str:
     mean = geometric_mean(rows)
     if mean is None:
         return "No peer took part."
-    behind = [f"{row.name} ({row.ratio:.2f} of {row.best})" for row in rows if row.ratio and row.ratio < 1]
-    return (f"Geometric mean of the ratios to the best peer of each row: {mean:.2f}.\n"
-            f"Behind the best peer: {'; '.join(behind) if behind else 'none'}.")
+    return "\n".join([f"Geometric mean of the ratios to the best peer of each row: {mean:.2f}.",
+                      f"Behind the best peer: {len(behind(rows)) or 'none'}.",
+                      *(f"  {line}" for line in behind(rows))])
 
 
-def markdown(rows: list[Row], about: dict[str, Any]) -> str:
-    """A page: the machine, the table, the mean and what fell behind."""
+def growth_cells(growth: Growth) -> tuple[str, ...]:
+    """The texts of one row of memory, in the order of GROWTH."""
+    name = growth.name.removeprefix("training step ")
+    calls = f"{growth.system_calls} in {growth.steps}"
+    if not growth.peers:
+        return name, f"{growth.ours / 1e6:.0f}", "", "", calls
+    size, best = min((size, peer) for peer, size in growth.peers.items())
+    return name, f"{growth.ours / 1e6:.0f}", f"{best} {size / 1e6:.0f}", f"{growth.ratio:.2f}", calls
+
+
+def growth_line(growth: Growth) -> str:
+    name, ours, best, ratio, calls = growth_cells(growth)
+    return f"memory of {name:50} {ours:>8} MB {best:>16} MB {ratio:>5}  {calls} steps"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head),
+            *("| " + " | ".join(row) + " |" for row in rows), ""]
+
+
+def markdown(rows: list[Row], about: dict[str, Any], memory: list[Growth]) -> str:
+    """A page: the machine, the means, what fell behind, a table a family, memory."""
     lines = ["# chainrule on a CPU, beside its peers", "",
              "Times are medians of turns taken in one run; `ceiling` is the share of what this machine did "
              "in the same run (multiply-adds in registers, or a triad through memory); `ratio` is the best "
-             "peer's time over ours: above 1 we are faster.", "",
-             ", ".join(f"{name} {value}" for name, value in about.items()), ""]
-    lines += ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
-    lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
-    lines += ["", *summary(rows).split("\n"), ""]
+             "peer's time over ours: above 1 we are faster. How to run and read it: "
+             "[README](../README.md).", "",
+             ", ".join(f"{name} {value}" for name, value in about.items()), "", "## In short", ""]
+    mean = geometric_mean(rows)
+    if mean is None:
+        lines += ["No peer took part.", ""]
+    else:
+        lines += [f"Geometric mean of the ratios to the best peer of each row: **{mean:.2f}** over "
+                  f"{sum(row.ratio is not None for row in rows)} rows.", ""]
+        lines += table(("family", "rows", "mean ratio", "smallest"), [
+            (name, str(len(group)), f"{geometric_mean(group):.2f}",
+             f"{min(row.ratio for row in group if row.ratio):.2f}")
+            for name, group in families(rows).items() if geometric_mean(group)])
+        lines += ["A peer is faster in:", "", *(f"- {text}" for text in behind(rows) or ["none"]), ""]
+    for name, group in families(rows).items():
+        lines += [f"## {name}", "", *table(HEAD, [cells(row) for row in group])]
+    if memory:
+        lines += ["## memory", "",
+                  "How far a process of its own grows beyond its size after the import, at the highest, and "
+                  "how often our allocator asked the system for memory after the third step.", "",
+                  *table(GROWTH, [growth_cells(growth) for growth in memory])]
     return "\n".join(lines)
 
 
-def save(rows: list[Row], about: dict[str, Any], path: Path) -> None:
-    """As .json (to compare with later), .md (to read) or .png (shares of the ceiling)."""
+def save(rows: list[Row], about: dict[str, Any], memory: list[Growth], path: Path) -> None:
+    """As .json (to compare with later), .md (to read) or .png (shares of the ceiling and ratios)."""
     if path.suffix == ".png":
         return draw(rows, about, path)
-    text = markdown(rows, about) if path.suffix == ".md" else json.dumps(
-        {"machine": about, "rows": [dataclasses.asdict(row) for row in rows]}, indent=1)
+    text = markdown(rows, about, memory) if path.suffix == ".md" else json.dumps(
+        {"machine": about, "rows": [dataclasses.asdict(row) for row in rows],
+         "memory": [dataclasses.asdict(growth) for growth in memory]}, indent=1)
     atomic.replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -115,21 +167,54 @@ def compare(rows: list[Row], old: list[Row]) -> str:
 
 
 def draw(rows: list[Row], about: dict[str, Any], path: Path) -> None:
-    """Bars: the share of the ceiling that we and the best peer reach."""
+    """Left the share of the ceiling that we and the best peer reach, right the ratio of the two times."""
     from chainrule.book.draw import COLOURS, panels
 
-    rows = [row for row in rows if row.share > 0]
-    figure, axis = panels(width=8, height=1 + 0.28 * len(rows))
-    for i, row in enumerate(rows):
-        axis.barh(i - 0.2, row.share, 0.38, color=COLOURS[0], label="chainrule" if i == 0 else None)
-        if row.ratio:
-            axis.barh(i + 0.2, row.share / row.ratio, 0.38, color=COLOURS[1], alpha=0.6,
-                      label="best peer" if i == 0 else None)
-            axis.text(row.share / row.ratio, i + 0.2, f" {row.best}", va="center", fontsize=6)
-    axis.set_yticks(range(len(rows)), [row.name for row in rows])
-    axis.invert_yaxis()
-    axis.axvline(1, color="0.6", linewidth=0.8)
-    axis.set(xlabel="share of the ceiling measured in the same run",
-             title="{processor}, {threads} threads: {gflops} GFLOP/s, {gbytes} GB/s".format(**about))
-    axis.legend(loc="lower right")
+    groups = families(rows)
+    height = 1.4 + 0.2 * (len(rows) + 1.6 * len(groups))
+    figure, (left, right) = panels(2, width=5.5, height=height, sharey=True, width_ratios=(1.6, 1))
+    y, names = 0.0, {}
+    for family, group in groups.items():
+        names[y] = family
+        for row in group:
+            y += 1
+            names[y] = row.name
+            bars(left, y, row, COLOURS)
+            if row.ratio:
+                colour = COLOURS[0] if row.ratio >= 1 else COLOURS[1]
+                right.plot([1, row.ratio], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
+                right.annotate(f"{row.ratio:.2f} {row.best}", (max(1, row.ratio), y), fontsize=6, va="center",
+                               xytext=(4, 0), textcoords="offset points")
+        y += 1.6
+    left.set_yticks(list(names), list(names.values()), fontsize=7)
+    for label, name in zip(left.get_yticklabels(), names.values(), strict=True):
+        label.set_fontweight("bold" if name in groups else "normal")
+    left.tick_params(left=False)
+    right.tick_params(left=False)
+    left.set_ylim(y - 0.6, -1)
+    left.axvline(1, color="0.6", linewidth=0.8)
+    left.set(xlabel="share of the ceiling measured in the same run")
+    left.legend(handles=[left.barh(0, 0, color=COLOURS[0], label="chainrule"),
+                         left.barh(0, 0, color="0.75", label="best peer")], loc="upper right")
+    right.axvline(1, color="0.6", linewidth=0.8)
+    right.set(xscale="log", xlabel="time of the best peer / ours", xlim=limits(rows))
+    ticks = [v for v in (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32) if limits(rows)[0] <= v <= limits(rows)[1]]
+    right.set_xticks(ticks, [f"{v:g}" for v in ticks])
+    right.minorticks_off()
+    mean = geometric_mean(rows)
+    figure.suptitle("{processor}, {threads} threads: {gflops} GFLOP/s, {gbytes} GB/s; {date}".format(**about)
+                    + (f"; geometric mean of the ratios {mean:.2f}" if mean else ""), fontsize=9)
     atomic.replace(path, lambda temporary: figure.savefig(temporary, dpi=130, format="png"))
+
+
+def bars(axis: Any, y: float, row: Row, colours: Any) -> None:
+    if row.share > 0:
+        axis.barh(y - 0.2, row.share, 0.4, color=colours[0])
+        if row.ratio:
+            axis.barh(y + 0.2, row.share / row.ratio, 0.4, color="0.75")
+
+
+def limits(rows: list[Row]) -> tuple[float, float]:
+    """Of the axis of ratios, with room for names beside the bars."""
+    ratios = [row.ratio for row in rows if row.ratio] or [1.0]
+    return min(0.5, min(ratios) / 1.2), max(4.0, max(ratios) * 3)
