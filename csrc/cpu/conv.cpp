@@ -10,7 +10,7 @@ namespace {
 
 using namespace conv;
 
-constexpr int64_t depth = 512;               // terms in one chain of sums: longer ones lose digits
+constexpr int64_t depth = 256;               // terms in one chain of sums: their kernel stays in a first-level cache
 constexpr int64_t small = 1 << 13;           // multiply-adds up to which the plain loop is quicker
 // Which numbers of a tile are points, and where they go.
 struct Piece { int64_t at, n, to; };
@@ -27,32 +27,46 @@ struct Tiles {
     for (int64_t n = 0; n < b.size[0]; n++)
       for (int64_t d = 0; d < b.size[1]; d++)
         for (int64_t h = 0; h < b.size[2]; h++) {
-          const int64_t to = out(0, n) * image_step + (out(1, d) * g[2].out + out(2, h)) * g[3].out;
+          const int64_t to = out(0, n) * image_step + (out(1, d) * g[2].out + out(2, h)) * g[3].out + out(3, 0);
           const size_t first = size_t(runs.of_row(b, n, d, h) * up(runs.length, columns));
-          add_row(first, b.flat(n, d, h, 0), b.size[3], columns, [&](int64_t w) { return to + out(3, w); });
+          add_row(first, b.flat(n, d, h, 0), b.size[3], columns, to, g[3].out_step);
         }
     for (size_t i = 0; i < tiles.size(); i++) tiles[i].end = i + 1 < tiles.size() ? tiles[i + 1].first : pieces.size();
   }
+  // Columns of the tile up to its last point.
+  int64_t extent(const TileOf& t) const { return t.first == t.end ? 0 : pieces[t.end - 1].at + pieces[t.end - 1].n; }
 
  private:
   size_t opened = 0;                         // tiles up to this one have their first piece
-  template <class To> void add_row(size_t tile, int64_t start, int64_t n, int64_t columns, To to) {
+  void add_row(size_t tile, int64_t start, int64_t n, int64_t columns, int64_t to, int64_t step) {
     for (int64_t w = 0; w < n;) {
       while (start + w >= tiles[tile].base + columns) tile++;
       while (opened <= tile) tiles[opened++].first = pieces.size();
       const int64_t at = start + w - tiles[tile].base, m = std::min(n - w, columns - at);
-      pieces.push_back({at, m, to(w)});
+      if (pieces.size() > tiles[tile].first && follows(pieces.back(), at, to + w * step, step)) pieces.back().n += m;
+      else pieces.push_back({at, m, to + w * step});
       w += m;
     }
+  }
+  static bool follows(const Piece& p, int64_t at, int64_t to, int64_t step) { return at == p.at + p.n && to == p.to + p.n * step; }
+};
+
+// Strips of output channels: about as many rows as a tile has, and as few beyond the last channel as can be.
+struct Strips {
+  int64_t rows, count;
+  Strips(int64_t M, int64_t most) : rows(std::min(M, most)), count(up(M, rows)) {
+    for (int64_t r = rows; 2 * r >= std::min(M, most); r--)
+      if (up(M, r) * r < count * rows) rows = r, count = up(M, r);
   }
 };
 
 // The kernel as the tile reads it: for each strip of output channels and each tap, `rows` numbers.
-template <class T, class C> void pack_kernel(const Problem<T>& p, const Grid& g, int64_t rows, int64_t strips, int64_t terms, C* out) {
-  parallel_for(p.groups * strips, 1 + grain / (1 + rows * terms), [&](int64_t begin, int64_t end) {
+template <class T, class C> void pack_kernel(const Problem<T>& p, const Grid& g, const Strips& strips, int64_t terms, C* out) {
+  const int64_t rows = strips.rows;
+  parallel_for(p.groups * strips.count, 1 + grain / (1 + rows * terms), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      const T* w = p.w + i / strips * p.w_group;
-      const int64_t first = i % strips * rows, have = std::min(rows, p.M - first);
+      const T* w = p.w + i / strips.count * p.w_group;
+      const int64_t first = i % strips.count * rows, have = std::min(rows, p.M - first);
       C* to = out + i * rows * terms;
       for (int64_t k = 0; k < p.K; k++)
         for (const Tap& d : g[1].taps)
@@ -67,59 +81,85 @@ template <class T, class C> void pack_kernel(const Problem<T>& p, const Grid& g,
 }
 
 template <class T, class C>
-void store_tile(const C* c, int64_t columns, const Tiles& tiles, const TileOf& tile, const T* bias, int64_t rows, int64_t plane,
-                int64_t step, T* to) {
-  for (int64_t r = 0; r < rows; r++, c += columns, to += plane) {
-    const C b = bias ? C(bias[r]) : C(0);
+void store_tile(const C* c, int64_t columns, const Tiles& tiles, const TileOf& tile, bool add, int64_t rows, int64_t plane, int64_t step,
+                T* to) {
+  for (int64_t r = 0; r < rows; r++, c += columns, to += plane)
     for (size_t i = tile.first; i < tile.end; i++) {
       const Piece& piece = tiles.pieces[i];
       const C* q = c + piece.at;
       T* out = to + piece.to;
-      if (step == 1) for (int64_t j = 0; j < piece.n; j++) out[j] = T(q[j] + b);
-      else for (int64_t j = 0; j < piece.n; j++) out[j * step] = T(q[j] + b);
+      if (add) for (int64_t j = 0; j < piece.n; j++) out[j * step] = T(out[j * step] + q[j]);
+      else if (step == 1) for (int64_t j = 0; j < piece.n; j++) out[j] = T(q[j]);
+      else for (int64_t j = 0; j < piece.n; j++) out[j * step] = T(q[j]);
     }
-  }
+}
+
+// One strip and tile: `rows` channels, of which there are `have`. Written where it belongs if that is one piece.
+template <class T, class C>
+void one_tile(const TapTile<C>& tile, int64_t rows, int64_t have, int64_t terms, const C* a, const C* x, const int64_t* offset, const C* first,
+              const Tiles& tiles, const TileOf& t, int64_t plane, int64_t step, T* to) {
+  alignas(64) C aside[512];
+  const int64_t columns = tile.columns[rows - 1], extent = tiles.extent(t);
+  C* c = aside;
+  int64_t c_row = columns;
+  if constexpr (std::is_same_v<T, C>)
+    if (step == 1 && rows == have && t.end == t.first + 1 && tiles.pieces[t.first].n == columns) {
+      c = to + tiles.pieces[t.first].to;
+      c_row = plane;
+    }
+  static constexpr C nothing[16] = {};
+  const bool there = c != aside;
+  const auto multiply = extent <= tile.lanes ? tile.narrow[rows - 1] : tile.multiply[rows - 1];
+  int64_t k = 0;
+  do {
+    const C* start = k > 0 ? nullptr : first || there ? first : nothing;
+    multiply(std::min(depth, terms - k), a + k * rows, x + t.base, offset + k, start, c, c_row);
+  } while ((k += depth) < terms);
+  if (!there) store_tile(aside, columns, tiles, t, !first, have, plane, step, to);
 }
 
 template <class T> void on_grid(const Problem<T>& p, const Grid& g) {
   using C = compute_t<T>;
   const TapTile<C>& tile = tap_tile<C>();
-  const int64_t strips = up(p.M, tile.rows), rows = up(p.M, strips), columns = tile.columns[rows - 1];
-  const int64_t terms = p.K * int64_t(g[1].taps.size() * g[2].taps.size() * g[3].taps.size());
-  const Buffer<C> kernel(p.groups * strips * rows * terms);
-  pack_kernel(p, g, rows, strips, terms, kernel.p);
+  const Strips strips(p.M, tile.rows);
+  const int64_t rows = strips.rows, columns = tile.columns[rows - 1];
+  const int64_t taps = int64_t(g[1].taps.size() * g[2].taps.size() * g[3].taps.size()), terms = p.K * taps;
+  const Buffer<C> kernel(p.groups * strips.count * rows * terms), first(p.groups * strips.count * rows);
+  pack_kernel(p, g, strips, terms, kernel.p);
+  for (int64_t i = 0; i < p.groups * strips.count * rows; i++) {
+    const int64_t group = i / (strips.count * rows), m = i % (strips.count * rows);
+    first.p[i] = p.b && m < p.M ? C(p.b[group * p.M + m]) : C(0);
+  }
 
+  // Channels at a time: sums go on in the result, if it can hold them.
+  const int64_t at_once = std::is_same_v<T, C> ? std::clamp<int64_t>(depth / std::max<int64_t>(1, taps), 1, std::max<int64_t>(1, p.K)) : p.K;
   // No sum is cut by these blocks, so they may look at the number of threads.
   const int64_t threads = num_threads(), wanted = threads > 1 ? 4 * threads : 1;
   const Blocks blocks(g, [&](const Block& b, int64_t count) {
     const int64_t points = b.points();
     if (points <= columns) return true;
-    const bool fits = p.K * b.channel * int64_t(sizeof(C)) <= buffer_bytes;
+    const bool fits = at_once * b.channel * int64_t(sizeof(C)) <= buffer_bytes;
     return fits && (p.groups * count >= wanted || points * p.M * terms <= task_work);
   });
-  const int64_t boxes = p.groups * blocks.count, parts = std::clamp<int64_t>(wanted / std::max<int64_t>(boxes, 1), 1, strips);
+  const int64_t boxes = p.groups * blocks.count, parts = std::clamp<int64_t>(wanted / std::max<int64_t>(boxes, 1), 1, strips.count);
   const int64_t work = p.M * terms * (1 + Block(g, {}, blocks.most).points());
   parallel_for(boxes * parts, 1 + parts * task_work / std::max<int64_t>(work, 1), [&](int64_t begin, int64_t end) {
-    alignas(64) C c[512];
     for (int64_t task = begin; task < end; task++) {
       const int64_t part = task % parts, group = task / parts % p.groups;
       const Block b = blocks.at(g, task / parts / p.groups);
-      const Buffer<C> x(p.K * b.channel + slack);
-      lay_out(g, b, p.from + group * p.K * p.from_plane, p.K, p.from_channels, x.p);
-      const std::vector<int64_t> offset = b.offsets(g, p.K);
+      const Buffer<C> x(at_once * b.channel + slack);
+      const std::vector<int64_t> offset = b.offsets(g, at_once);
       const Tiles tiles(g, b, columns, p.to_channels * p.to_plane);
-      for (int64_t s = strips * part / parts; s < strips * (part + 1) / parts; s++) {
-        const int64_t m = group * p.M + s * rows;
-        const C* a = kernel.p + (group * strips + s) * rows * terms;
-        for (const TileOf& t : tiles.tiles) {
-          int64_t k = 0;
-          do {
-            tile.multiply[rows - 1](std::min(depth, terms - k), a + k * rows, x.p + t.base, offset.data() + k, c, columns, k > 0);
-          } while ((k += depth) < terms);
-          store_tile(c, columns, tiles, t, p.b ? p.b + m : nullptr, std::min(rows, p.M - s * rows), p.to_plane, g[3].out_step,
-                     p.to + m * p.to_plane);
-        }
-      }
+      int64_t k = 0;
+      do {
+        const int64_t n = std::min(at_once, p.K - k);
+        lay_out(g, b, p.from + (group * p.K + k) * p.from_plane, n, p.from_channels, x.p);
+        for (int64_t s = strips.count * part / parts; s < strips.count * (part + 1) / parts; s++)
+          for (const TileOf& t : tiles.tiles)
+            one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps, kernel.p + ((group * strips.count + s) * terms + k * taps) * rows,
+                     x.p, offset.data(), k > 0 ? nullptr : first.p + (group * strips.count + s) * rows, tiles, t, p.to_plane,
+                     g[3].out_step, p.to + (group * p.M + s * rows) * p.to_plane);
+      } while ((k += at_once) < p.K);
     }
   });
 }
@@ -132,8 +172,17 @@ template <class T> Problem<T> problem(const Tensor& from, const Tensor& w, const
           {w.dim(2), w.dim(3), w.dim(4)}};
 }
 
+// A copy of x for each tap of a row leaves no numbers between the rows of points, and whole tiles are written in place.
+// Taps below each other and channels out pay for a copy, of 5 products each; a tile beside its place costs about 3 terms.
+template <class T> bool worth_copying(const Problem<T>& p, const Grid& g) {
+  const double between = double(g[3].reach) / double(g[3].points + g[3].reach);
+  const double terms = double(p.K) * double(g[1].taps.size() * g[2].taps.size() * g[3].taps.size());
+  return 5.0 / double(p.M * int64_t(g[1].taps.size() * g[2].taps.size())) < between + 3.0 / terms;
+}
+
 template <class T> void on_any(const Problem<T>& p, const Grid& g) {
   if (p.M <= few) by_rows(p, g);
+  else if (worth_copying(p, g)) on_grid(p, {g[0], g[1], g[2], copied(g[3])});
   else on_grid(p, g);
 }
 

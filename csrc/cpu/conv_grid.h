@@ -57,9 +57,15 @@ struct GridAxis {
   std::vector<int64_t> residues;             // modulo step, those that a tap reads
   std::vector<Tap> taps;
   int64_t reach = 0;                         // the largest shift
+  bool copied = false;                       // x is laid out for each tap anew, and none is shifted
   int64_t out = 1, out_start = 0, out_step = 1;      // point i is element out_start + i out_step of what is written
 
   void add_tap(int64_t index, int64_t position) {
+    if (copied) {
+      taps.push_back({index, int64_t(residues.size()), 0});
+      residues.push_back(position);
+      return;
+    }
     const int64_t residue = position % step;
     size_t phase = 0;
     while (phase < residues.size() && residues[phase] != residue) phase++;
@@ -72,6 +78,15 @@ struct GridAxis {
 // Images, depth, height, width.
 using Grid = std::array<GridAxis, 4>;
 
+inline GridAxis copied(const GridAxis& a) {
+  GridAxis g = a;
+  g.copied = true;
+  g.taps.clear();
+  g.residues.clear();
+  g.reach = 0;
+  for (const Tap& t : a.taps) g.add_tap(t.index, a.residues[size_t(t.phase)] + t.shift * a.step);
+  return g;
+}
 inline GridAxis image_axis(int64_t n) {
   GridAxis g;
   g.in = g.points = g.out = n;
@@ -215,10 +230,10 @@ struct Inside {
 
 template <class T, class C>
 void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_row, int64_t step, C* to, int64_t to_row) {
-  if constexpr (std::is_same_v<T, C>)
-    if (step == 1) return row_tile<C>().copy(rows, n, from, from_row, to, to_row);
-  for (int64_t i = 0; i < rows; i++, from += from_row, to += to_row)
-    for (int64_t j = 0; j < n; j++) to[j] = C(from[j * step]);
+  if constexpr (std::is_same_v<T, C>) row_tile<C>().copy(rows, n, from, from_row, step, to, to_row);
+  else
+    for (int64_t i = 0; i < rows; i++, from += from_row, to += to_row)
+      for (int64_t j = 0; j < n; j++) to[j] = C(from[j * step]);
 }
 
 // What is copied of one channel of one image for a block, from places relative to the channel.

@@ -9,7 +9,7 @@ namespace chainrule::conv {
 
 constexpr int64_t few = 2;                   // channels in a group on either side, which tiles of channels would leave idle
 constexpr int64_t chain = 512;               // terms in one chain of sums: longer ones lose digits
-constexpr int64_t near_bytes = 24 << 10;     // of x laid out at a time: it stays in a first-level cache of 32 KB
+constexpr int64_t near_bytes = 128 << 10;     // of x laid out at a time: it stays in a first-level cache of 32 KB
 constexpr int64_t row_task = 1 << 18;        // multiply-adds that are worth a task: some 10 us
 
 // The taps of `channels` channels in columns of at most three, and the parts of them that make one chain of sums.

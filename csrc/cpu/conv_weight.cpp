@@ -43,8 +43,7 @@ void lay_out_points(const Grid& g, const Block& b, const Runs& runs, int64_t len
           const T* from = z + ((b.begin[0] + n) * z_channels + o) * plane +
                           ((b.begin[1] + d) * g[2].out + b.begin[2] + h) * g[3].out + b.begin[3];
           const int64_t run = runs.of_row(b, n, d, h);
-          C* to = out + run * length + b.flat(n, d, h, 0) - runs.start[size_t(run)];
-          for (int64_t j = 0; j < b.size[3]; j++) to[j] = C(from[j]);
+          copy_rows(1, b.size[3], from, 0, 1, out + run * length + b.flat(n, d, h, 0) - runs.start[size_t(run)], 0);
         }
 }
 
@@ -250,7 +249,7 @@ template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w,
           for (int64_t k = 0; k < taps; k++)
             for (int64_t s = 0; s < count; s++)
               tile.multiply[rows - 1](points, turned.p + s * points * rows, across.p + shift[size_t(k)] * columns, at.data(),
-                                      sums + s * rows * row_size + k * wide + c, row_size, true);
+                                      nullptr, sums + s * rows * row_size + k * wide + c, row_size);
         }
       }
     }

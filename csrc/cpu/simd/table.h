@@ -23,11 +23,13 @@ template <class T> struct VectorProducts {
   void (*add_rows)(int64_t rows, const T* v, ptrdiff_t v_step, const T* a, ptrdiff_t a_row, int64_t n, T* y);
 };
 
-// For convolution, with operands read in place: c (rows x columns) = or += Σ a[k][row] x[offset[k] + column].
+// For convolution, with operands read in place: c (rows x columns) = first[row] + or, without `first`, += Σ a[k][row]
+// x[offset[k] + column].
 template <class T> struct TapTile {
-  int rows;                                  // at most; the entries are for 1, 2, ... rows
+  using Multiply = void (*)(int64_t K, const T* a, const T* x, const int64_t* offset, const T* first, T* c, ptrdiff_t row_stride);
+  int rows, lanes;                           // rows at most; the entries are for 1, 2, ... of them
   int columns[16];
-  void (*multiply[16])(int64_t K, const T* a, const T* x, const int64_t* offset, T* c, ptrdiff_t row_stride, bool add);
+  Multiply multiply[16], narrow[16];         // narrow ones make `lanes` columns
 };
 // sum[row][tap] += Σ d[row][i n + j] x[run[i] + offset[tap] + j] over i < runs and j < n, a multiple of `lanes`.
 template <class T> struct DotTile {
@@ -43,7 +45,7 @@ struct TapColumn { int64_t offset, taps; };
 // For convolution with few channels: rows of n points each, and the taps of one channel of x or of several.
 template <class T> struct RowTile {
   int lanes, rows;                           // of a vector, and held in registers at a time
-  void (*copy)(int64_t rows, int64_t n, const T* from, ptrdiff_t from_row, T* to, ptrdiff_t to_row);
+  void (*copy)(int64_t rows, int64_t n, const T* from, ptrdiff_t from_row, ptrdiff_t step, T* to, ptrdiff_t to_row);
   // z[r][j] = first + (or, to add, z[r][j] +=) Σ weight x[r + i][j] over the taps; x is read in whole vectors
   void (*multiply)(int64_t rows, int64_t columns, const TapColumn* column, const T* weight, const T* x, ptrdiff_t x_row, int64_t n, T first,
                    bool add, T* z, ptrdiff_t z_row);
