@@ -10,8 +10,9 @@ import chainrule as cr
 from chainrule import _core
 
 SPENT = 0.02                                                     # s a measurement lasts at least
-PAUSE = 0.15                                             # s: until a peer's idle threads stop spinning
-ROUNDS, SLOW = 9, 5                                              # turns; of work over a second
+# s until a library's idle threads stop spinning, as their processor time tells; OpenBLAS is NumPy's
+PAUSE, LONG_PAUSE = 0.04, {"numpy": 0.15, "onnxruntime": 0.1}
+ROUNDS, SLOW = 9, 5                                              # turns; of work over half a second
 
 
 @dataclass
@@ -77,10 +78,12 @@ def turns(candidates: dict[str, Callable[[], object]], least: float = SPENT) -> 
         f()                                                      # compiles, fills caches
         slow = max(slow, once(f, 0.0))
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(SLOW if slow > 1 else ROUNDS):
+    before = ""
+    for _ in range(SLOW if slow > 0.5 else ROUNDS):
         for name, f in candidates.items():
-            time.sleep(PAUSE if least else 0.0)
+            time.sleep(LONG_PAUSE.get(before, PAUSE) if least else 0.0)
             times[name].append(once(f, least))
+            before = name
     return times
 
 
