@@ -14,7 +14,7 @@ namespace chainrule {
 namespace {
 
 // Tiles for 32 KB of first-level and 1 MB of second-level cache: scores of 128 keys by a panel of queries are 16 KB.
-constexpr int64_t most_keys = 128, most_panels = 4, enough_tasks = 32;
+constexpr int64_t most_keys = 128, most_panels = 4, enough_tasks = 32, most_groups = 8;
 
 // ---- between the products; scores are logarithms to base 2 here, and the vector forms are in simd/attention.inc
 constexpr double log2_e = 1.44269504088896340736, log_2 = 0.693147180559945309417;
@@ -192,7 +192,7 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
   const int64_t width = 2 * t.lanes, panels = up(T, width), pm = up(m, t.lanes) * t.lanes, pn = up(n, t.lanes) * t.lanes;
   const int64_t high = std::min(most_panels, panels) * width, row = high + t.lanes, tiles = up(S, most_keys);
   if (heads == 0) return;
-  const int64_t groups = std::clamp<int64_t>(enough_tasks / heads, 1, std::max<int64_t>(1, tiles));
+  const int64_t groups = std::clamp<int64_t>(std::min(enough_tasks / heads, tiles), 1, most_groups);
   const Sight sight{causal, S};
   const bool in_place = groups == 1 && m == pm;
   Scratch<C> shared(in_place ? 0 : heads * groups * T * pm);
@@ -220,8 +220,9 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
       }
       C* const sum_q = sums + task * T * pm;
       std::fill_n(sum_q, T * pm, C(0));
-      for (int64_t j0 = group * most_keys; j0 < S; j0 += groups * most_keys) {
-        const int64_t wide = std::min(most_keys, S - j0);
+      for (int64_t round = 0; round * groups < tiles; round++) {           // there and back: where causal, later tiles are less work
+        const int64_t j0 = (round * groups + (round % 2 ? groups - 1 - group : group)) * most_keys, wide = std::min(most_keys, S - j0);
+        if (wide <= 0) continue;
         std::fill_n(sum_k, wide * pm, C(0));
         std::fill_n(sum_v, wide * pn, C(0));
         for (int64_t i0 = causal ? j0 / high * high : 0; i0 < T; i0 += high) {
