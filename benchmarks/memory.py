@@ -16,7 +16,8 @@ import chainrule as cr
 
 from .peers import Peers
 
-STEPS, SECONDS, FEWEST = 100, 10.0, 10                           # so many, or what is done in that time
+WARM = 10                                    # steps until threads have met in each order that needs memory
+STEPS, SECONDS, FEWEST = 100, 5.0, 10        # then so many, or what is done in that time
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Growth:
     name: str
     ours: int
     steps: int
-    system_calls: int                                            # after the third step
+    system_calls: int                                            # after the tenth step
     peers: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -60,7 +61,7 @@ def main(name: str, library: str, tiny: bool) -> dict[str, int]:
     step = steps(tiny)[name]
     before = resident("VmRSS")
     run = step.theirs(torch) if torch else step.ours()
-    for _ in range(3):                                           # from here on memory is used again
+    for _ in range(WARM):
         run()
     calls, start, done = cr.memory()["system_calls"], time.perf_counter(), 0
     while done < (FEWEST if tiny else STEPS) and (done < FEWEST or time.perf_counter() - start < SECONDS):

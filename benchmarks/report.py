@@ -132,7 +132,7 @@ def markdown(rows: list[Row], about: dict[str, Any], memory: list[Growth]) -> st
     if memory:
         lines += ["## memory", "",
                   "How far a process of its own grows beyond its size after the import, at the highest, and "
-                  "how often our allocator asked the system for memory after the third step.", "",
+                  "how often our allocator asked the system for memory after the tenth step.", "",
                   *table(GROWTH, [growth_cells(growth) for growth in memory])]
     return "\n".join(lines)
 
