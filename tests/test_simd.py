@@ -16,16 +16,22 @@ rng = np.random.default_rng(0)
 if cr.instruction_set() != sys.argv[1]:
     print("absent")
     sys.exit()
+def layouts(x):                          # the same matrix with its rows, its columns, and neither together in memory
+    apart = np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)
+    return cr.asarray(x), cr.asarray(x.T.copy()).T, cr.asarray(apart)[::2, ::2]
+
 for dtype in (np.float32, np.float64):
     for M, N, K in [(1, 1, 1), (7, 9, 300), (14, 32, 256), (15, 33, 257), (100, 1, 300), (1, 70, 300),
                     (61, 130, 70), (9, 9, 0),
-                    (1, 1500, 37), (1500, 1, 37), (64, 300, 790), (150, 47, 900)]:
-        for flip in (False, True):
-            a, b = rng.normal(size=(M, K)).astype(dtype), rng.normal(size=(N, K)).astype(dtype)
-            right = cr.asarray(b).T if flip else cr.asarray(b.T.copy())
-            error = np.abs(np.asarray(cr.asarray(a) @ right) - a.astype(float) @ b.T.astype(float))
-            allowed = 4 * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b.T))
-            assert np.all(error <= allowed), (dtype, M, N, K, flip)
+                    (1, 1500, 37), (1500, 1, 37), (64, 300, 790), (150, 47, 900),
+                    (30, 1024, 1024), (300, 1024, 2048), (1024, 70, 1500)]:  # rows 4 KB apart are packed
+        a, b = rng.normal(size=(M, K)).astype(dtype), rng.normal(size=(K, N)).astype(dtype)
+        exact = a.astype(float) @ b.astype(float)
+        allowed = 4 * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b))
+        for left in layouts(a):
+            for right in layouts(b):
+                error = np.abs(np.asarray(left @ right) - exact)
+                assert np.all(error <= allowed), (dtype, M, N, K)
 
 # the error allowed, in units in the last place of float32, each on a dense grid of the interval
 odd = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1e30, -1e30]

@@ -1,5 +1,5 @@
-// Packed matrix product, in the order of Goto and van de Geijn (2008), with the parts of a and b exchanged: strips of a
-// pass one after another through the first-level cache, over a block of b that stays in the second-level cache.
+// Matrix product, in the order of Goto and van de Geijn (2008) with the parts of a and b exchanged: strips of a one after
+// another over a panel of b. What lies well is read where it lies: to copy it costs more than it saves.
 #include "cpu/gemm.h"
 
 #include <algorithm>
@@ -12,35 +12,13 @@
 namespace chainrule {
 namespace {
 
-// For 2 MB of second-level cache a core and 48 KB of first-level; measured on Granite Rapids.
-constexpr int64_t depth = 384;               // k at a time: a strip of 14 rows of float is 21 KB
-constexpr int64_t block_bytes = 3 << 18;     // of b that a task goes over
-constexpr int64_t in_place_work = 1 << 20;   // multiply-adds up to which packing costs more than it saves
-constexpr int64_t height = 2048, breadth = 4096;   // of a and b packed at a time: 3 and 6 MB of float
-constexpr int64_t task_work = 1 << 22;       // multiply-adds that are worth a task: some 40 us
-
-// Operands are read where they lie, but for a last panel of b that would stick out.
-template <class C>
-void small(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<C> a, Matrix<C> b, C* c, int64_t c_row, bool add) {
-  const Cut strips(M, t.rows);
-  const Panels panels(N, t.lanes);
-  const int64_t last = panels.count - 1, pitch = panels.pitch(last);
-  Ref<Storage> scratch;
-  if (panels.columns(last) < pitch) {
-    scratch = allocate(Device::cpu, size_t(pitch * K) * sizeof(C));
-    pack_panel(t, b, panels, last, K, static_cast<C*>(scratch->data));
-  }
-  parallel_for(strips.count, 1 + task_work / 2 / (strips.part * N * K), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++)
-      for (int64_t j = 0; j < panels.count; j++) {
-        const bool packed = j == last && scratch;
-        const int64_t rows = strips.size(i), wide = panels.pitch(j);
-        one_tile<C>(t.in_place[wide > t.lanes][rows - 1], rows, panels.columns(j), wide, K, a.p + i * strips.part * a.row, a.row,
-                    a.column, packed ? static_cast<C*>(scratch->data) : b.p + j * panels.width, packed ? wide : b.row,
-                    c + i * strips.part * c_row + j * panels.width, c_row, add);
-      }
-  });
-}
+// Measured on Zen 4 (32 KB and 1 MB of cache a core) and Granite Rapids (48 KB and 2 MB).
+constexpr int64_t depth = 384;               // k in a chain: a strip of 14 rows of float is 21 KB
+constexpr int64_t length = 1024;             // k at most before the next tile: a strip is 56 KB, a panel 128 KB
+constexpr int64_t near = 1 << 19;            // bytes of b that a task goes over, strip after strip
+constexpr int64_t breadth = 4096;            // columns of b packed at a time,
+constexpr int64_t packed_bytes = 8 << 20;    // and bytes of it
+constexpr int64_t task_work = 1 << 17;       // multiply-adds that are worth a task: 1 us
 
 // a is bᵀ, the same elements seen the other way: c is symmetric.
 template <class T> bool mirrored(int64_t M, int64_t N, const Matrix<T>& a, const Matrix<T>& b) {
@@ -58,55 +36,146 @@ template <class C> void mirror(int64_t N, C* c, int64_t c_row) {
   });
 }
 
-template <class T, class C>
-void blocked(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add) {
-  const bool half = !add && mirrored(M, N, a, b);              // tiles below the diagonal are left out
-  const Cut rows(M, height), columns(N, breadth), deep(K, depth);
-  const Cut strips(rows.part, t.rows);
-  const int64_t strip_size = strips.part * deep.part + t.lanes, width = 2 * t.lanes, panel_size = width * deep.part;
-  const int64_t sizes = strips.count * strip_size + up(columns.part, width) * panel_size;
-  const Ref<Storage> scratch = allocate(Device::cpu, size_t(sizes) * sizeof(C));
-  C* const packed_b = static_cast<C*>(scratch->data);          // aligned, as the storage is
-  C* const packed_a = packed_b + up(columns.part, width) * panel_size;
+// Tasks are groups of strips over groups of panels.
+struct Grid {
+  int64_t down, across;
+  Grid(int64_t strips, int64_t panels, int64_t threads) {
+    if (strips >= 8 * threads) {
+      down = threads * std::max<int64_t>(4, up(strips, 8 * threads));
+      across = 1;
+      return;
+    }
+    int64_t high = std::min<int64_t>(strips, 12), wide = std::min<int64_t>(panels, 8);
+    while (up(strips, high) * up(panels, wide) < 8 * threads && high * wide > 1)
+      if (wide > 1) wide = up(wide, 2); else high = up(high, 2);
+    down = up(strips, high);
+    across = up(panels, wide);
+  }
+};
 
-  for (int64_t n0 = 0; n0 < N; n0 += columns.part)
-    for (int64_t k0 = 0; k0 < K; k0 += deep.part)
-      for (int64_t m0 = 0; m0 < M; m0 += rows.part) {
-        const int64_t m = std::min(M - m0, rows.part), n = std::min(N - n0, columns.part), k = std::min(K - k0, deep.part);
-        const Cut strips(m, t.rows);
-        const Panels panels(n, t.lanes);
-        const Matrix<T> left{a.p + m0 * a.row + k0 * a.column, a.row, a.column};
-        const Matrix<T> right{b.p + k0 * b.row + n0 * b.column, b.row, b.column};
-        const bool sum = add || k0 > 0;
-        const int64_t new_panels = m0 == 0 ? panels.count : 0;
-        parallel_for(strips.count + new_panels, 1 + task_work / 64 / (k * width), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; i++)
-            if (i < new_panels) pack_panel(t, right, panels, i, k, packed_b + i * panel_size);
-            else if (const int64_t s = i - new_panels; true)
-              pack(t, left.p + s * strips.part * left.row, left.row, left.column, strips.size(s), strips.size(s), k,
-                   packed_a + s * strip_size);
-        });
-        // A task is a group of strips over a block of panels; blocks come one after another, smaller when there are few.
-        int64_t wide = Cut(panels.count, std::max<int64_t>(1, block_bytes / int64_t(sizeof(C)) / (k * width))).part, high = 12;
-        const int64_t enough = 4 * num_threads(), tile_work = strips.part * width * k;
-        while (up(strips.count, high) * up(panels.count, wide) < enough && high * wide * tile_work > task_work)
-          if (high > 2) high = up(high, 2); else wide = up(wide, 2);
-        const int64_t down = up(strips.count, high), tasks = down * up(panels.count, wide);
-        parallel_for(tasks, 1 + task_work / (high * wide * tile_work), [&](int64_t begin, int64_t end) {
-          for (int64_t task = begin; task < end; task++) {
-            const int64_t i0 = task % down * high, j0 = task / down * wide;
-            for (int64_t i = i0; i < std::min(i0 + high, strips.count); i++)
-              for (int64_t j = j0; j < std::min(j0 + wide, panels.count); j++) {
-                if (half && n0 + (j + 1) * width <= m0 + i * strips.part) continue;
-                one_tile<C>(t.packed[panels.pitch(j) > t.lanes][strips.size(i) - 1], strips.size(i), panels.columns(j),
-                            panels.pitch(j), k, packed_a + i * strip_size, 1, 0, packed_b + j * panel_size, panels.pitch(j),
-                            c + (m0 + i * strips.part) * c_row + n0 + j * width, c_row, sum);
-              }
+// Rows that are a multiple of 4 KB apart share few lines of a cache, and drive each other out of it.
+template <class T> bool apart(int64_t stride) { return stride * int64_t(sizeof(T)) % 4096 != 0; }
+
+// Where a tile finds its part of an operand: `piece` elements from one part of k to the next.
+template <class C> struct Side {
+  const C* p;
+  int64_t piece, row, step;
+};
+
+template <class T, class C> struct Product {
+  const Tile<C>& t;
+  Matrix<T> a, b;
+  C* c;
+  int64_t c_row;
+  bool add, half;                            // half: tiles below the diagonal are left out
+  Cut strips, deep;
+  Panels panels;
+  bool a_lies, b_lies;
+  int64_t strip_size, panel_size;
+
+  Product(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add)
+      : t(tile<C>()), a(a), b(b), c(c), c_row(c_row), add(add), half(!add && mirrored(M, N, a, b)), strips(M, t.rows), deep(K, depth),
+        panels(N, t.lanes), a_lies(false), b_lies(false), strip_size(strips.part * deep.part + t.lanes),
+        panel_size(panels.width * deep.part) {
+    if constexpr (std::is_same_v<T, C>) {
+      a_lies = (a.column == 1 && apart<T>(a.row)) || (a.row == 1 && apart<T>(a.column));
+      b_lies = b.column == 1 && (apart<T>(b.row) || strips.count <= 4);
+    }
+  }
+  bool inside(int64_t j) const { return panels.columns(j) == panels.pitch(j); }
+  bool packed(int64_t j) const { return !b_lies || !inside(j); }
+
+  // Parts of k from p0 on, one behind another.
+  void pack_a(int64_t i, int64_t p0, int64_t p1, C* to) const {
+    const int64_t rows = strips.size(i);
+    for (int64_t p = p0; p < p1; p++, to += strip_size)
+      pack(t, a.p + i * strips.part * a.row + p * deep.part * a.column, a.row, a.column, rows, rows, deep.size(p), to);
+  }
+  void pack_b(int64_t j, int64_t p0, int64_t p1, C* to) const {
+    for (int64_t p = p0; p < p1; p++, to += panel_size)
+      pack_panel(t, Matrix<T>{b.p + p * deep.part * b.row, b.row, b.column}, panels, j, deep.size(p), to);
+  }
+  Side<C> left(int64_t i, int64_t p, const C* copy) const {
+    if constexpr (std::is_same_v<T, C>)
+      if (a_lies) return {a.p + i * strips.part * a.row + p * deep.part * a.column, deep.part * a.column, a.row, a.column};
+    return {copy, strip_size, 1, strips.size(i)};
+  }
+  Side<C> right(int64_t j, int64_t p, const C* copy) const {
+    if constexpr (std::is_same_v<T, C>)
+      if (!packed(j)) return {b.p + p * deep.part * b.row + j * panels.width, deep.part * b.row, 0, b.row};
+    return {copy, panel_size, 0, panels.pitch(j)};
+  }
+  // One tile of c over the pieces p0 <= p < p1 of k. One that sticks out to the right is made beside c.
+  void multiply(int64_t i, int64_t j, int64_t p0, int64_t p1, Side<C> x, Side<C> y) const {
+    const int64_t rows = strips.size(i), columns = panels.columns(j), pitch = panels.pitch(j);
+    const auto tile = t.in_place[pitch > t.lanes][rows - 1];
+    const bool sum = add || p0 > 0;
+    C* const to = c + i * strips.part * c_row + j * panels.width;
+    C edge[14 * 32];
+    for (int64_t p = p0; p < p1; p++, x.p += x.piece, y.p += y.piece)
+      if (inside(j)) tile(deep.size(p), x.p, x.row, x.step, y.p, y.step, to, c_row, sum || p > p0);
+      else tile(deep.size(p), x.p, x.row, x.step, y.p, y.step, edge, pitch, p > p0);
+    for (int64_t i = 0; i < rows && !inside(j); i++)
+      for (int64_t j = 0; j < columns; j++) to[i * c_row + j] = edge[i * pitch + j] + (sum ? to[i * c_row + j] : C(0));
+  }
+  void run() const {
+    const Cut blocks(panels.count, b_lies ? panels.count : breadth / panels.width);
+    for (int64_t i = 0; i < blocks.count; i++) run(i * blocks.part, i * blocks.part + blocks.size(i));
+    if (half) mirror(panels.n, c, c_row);
+  }
+  // All strips over the panels q0 <= j < q1. Where several tasks need a packed panel, it is packed for all of them first.
+  void run(int64_t q0, int64_t q1) const {
+    const Grid grid(strips.count, q1 - q0, num_threads());
+    const int64_t shared = b_lies || grid.down == 1 ? 0 : (q1 - q0) * panel_size;
+    const int64_t most = std::min(up(length, deep.part), shared ? packed_bytes / int64_t(shared * sizeof(C)) : deep.count);
+    const int64_t pieces = std::clamp<int64_t>(most, 1, deep.count);
+    if (!shared) return run(grid, q0, q1, 0, deep.count, pieces, nullptr);
+    const Ref<Storage> scratch = allocate(Device::cpu, size_t(pieces * shared) * sizeof(C));
+    C* const packed_b = static_cast<C*>(scratch->data);
+    for (int64_t p = 0; p < deep.count; p += pieces) {
+      const int64_t now = std::min(deep.count - p, pieces);
+      parallel_for(now * (q1 - q0), 1 + task_work / 16 / panel_size, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) {
+          const int64_t j = i / now, part = i % now;
+          pack_b(q0 + j, p + part, p + part + 1, packed_b + (j * pieces + part) * panel_size);
+        }
+      });
+      run(grid, q0, q1, p, p + now, pieces, packed_b);
+    }
+  }
+  void run(Grid grid, int64_t q0, int64_t q1, int64_t p0, int64_t p1, int64_t pieces, const C* shared) const {
+    const int64_t count = grid.down * grid.across, n = q1 - q0, panel = pieces * panel_size;
+    const int64_t wide = std::clamp<int64_t>(near / int64_t(panel * sizeof(C)), 1, up(n, grid.across));
+    const int64_t b_size = shared || (b_lies && inside(q1 - 1)) ? 0 : wide * panel;
+    const int64_t a_size = a_lies ? 0 : up(strips.count, grid.down) * pieces * strip_size;
+    const int64_t work = strips.n * n * panels.width * std::min(deep.n, (p1 - p0) * deep.part);
+    const int64_t least = a_lies || grid.across == 1 ? 1 : up(count, 2 * num_threads());    // or strips are packed again and again
+    parallel_for(count, std::max(least, up(task_work * count, work)), [&](int64_t begin, int64_t end) {
+      int64_t held = -1;                     // whose strips are packed
+      const Ref<Storage> scratch = allocate(Device::cpu, size_t(b_size + a_size) * sizeof(C));
+      C* const own_b = static_cast<C*>(scratch->data), * const own_a = own_b + b_size;
+      for (int64_t task = begin; task < end; task++) {
+        const int64_t x = task % grid.down, i0 = x * strips.count / grid.down, i1 = (x + 1) * strips.count / grid.down;
+        const int64_t y = task / grid.down, j0 = q0 + y * n / grid.across, j1 = q0 + (y + 1) * n / grid.across;
+        for (int64_t p = p0; p < p1; p += pieces) {
+          const int64_t p2 = std::min(p1, p + pieces);
+          for (int64_t i = i0; i < i1 && !a_lies && held != x; i++) pack_a(i, p, p2, own_a + (i - i0) * pieces * strip_size);
+          held = p == p0 && p2 == p1 ? x : -1;
+          for (int64_t j = j0; j < j1; j += wide) {
+            const int64_t j2 = std::min(j1, j + wide);
+            for (int64_t q = j; q < j2 && !shared; q++)
+              if (packed(q)) pack_b(q, p, p2, own_b + (q - j) * panel);
+            for (int64_t i = i0; i < i1; i++)
+              for (int64_t q = j; q < j2; q++)
+                if (!half || (q + 1) * panels.width > i * strips.part)
+                  multiply(i, q, p, p2, left(i, p, own_a + (i - i0) * pieces * strip_size),
+                           right(q, p, shared ? shared + (q - q0) * panel : own_b + (q - j) * panel));
           }
-        });
+        }
       }
-  if (half) mirror(N, c, c_row);
-}
+    });
+  }
+};
 
 }  // namespace
 
@@ -120,10 +189,7 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
   }
   if (N == 1) return gemv(M, K, a, b.p, b.row, c, c_row, add);
   if (M == 1) return gemv(N, K, Matrix<T>{b.p, b.column, b.row}, a.p, a.column, c, 1, add);
-  const Tile<C>& t = tile<C>();
-  if constexpr (std::is_same_v<T, C>)
-    if (b.column == 1 && M * N * K <= in_place_work) return small(t, M, N, K, a, b, c, c_row, add);
-  blocked(t, M, N, K, a, b, c, c_row, add);
+  Product<T, C>(M, N, K, a, b, c, c_row, add).run();
 }
 
 template void gemm(int64_t, int64_t, int64_t, Matrix<float>, Matrix<float>, float*, int64_t, bool);

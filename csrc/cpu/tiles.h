@@ -43,15 +43,4 @@ void pack_panel(const Tile<C>& t, const Matrix<T>& b, const Panels& panels, int6
   pack(t, b.p + j * panels.width * b.column, b.column, b.row, n, pitch, K, to);
 }
 
-// One tile of c, which may stick out to the right: then it is made beside c and only what is inside is kept.
-template <class C>
-void one_tile(typename Tile<C>::Multiply multiply, int64_t rows, int64_t columns, int64_t pitch, int64_t K, const C* a,
-              int64_t a_row, int64_t a_step, const C* b, int64_t b_step, C* c, int64_t c_row, bool add) {
-  if (columns == pitch) return multiply(K, a, a_row, a_step, b, b_step, c, c_row, add);
-  C edge[14 * 32];
-  multiply(K, a, a_row, a_step, b, b_step, edge, pitch, false);
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < columns; j++) c[i * c_row + j] = edge[i * pitch + j] + (add ? c[i * c_row + j] : C(0));
-}
-
 }  // namespace chainrule

@@ -7,12 +7,12 @@
 namespace chainrule {
 
 // Matrix products, tile by tile: c (rows x columns) = or += Σ a[i][k] b[k][j] over k < K, for 1 ... `rows` rows and
-// 1 or 2 times `lanes` columns. In `packed` ones the rows of a lie together for each k, and its strides are not used.
+// 1 or 2 times `lanes` columns.
 template <class T> struct Tile {
   using Multiply = void (*)(int64_t K, const T* a, ptrdiff_t a_row, ptrdiff_t a_step, const T* b, ptrdiff_t b_step, T* c,
                             ptrdiff_t c_row, bool add);
   int rows, lanes;
-  Multiply packed[2][14], in_place[2][14];
+  Multiply in_place[2][14];
   // to[k pitch + i] = from[i across + k along] for i < n, k < K; up to `lanes` elements beyond may change
   void (*pack)(const T* from, ptrdiff_t across, ptrdiff_t along, int64_t n, ptrdiff_t pitch, int64_t K, T* to);
 };
