@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -22,31 +23,52 @@ void (*lock_interpreter)(void* state) = nullptr;
 
 namespace {
 
+// A region. Each thread begins with a slice of its own, the same in the next region of this size, so that what it
+// touched is in its cache still; then it helps with the others' slices.
+struct alignas(64) Slice {
+  std::atomic<int64_t> next{0};
+  int64_t end = 0;
+};
 struct Job {
   detail::Chunk chunk;
   void* f;
-  int64_t n, grain;
-  std::atomic<int64_t> next{0};
+  int64_t grain;
+  Slice* slices;
+  int count;                                   // of slices
   std::atomic<int64_t> failed_at{std::numeric_limits<int64_t>::max()};
   std::mutex failing{};
   std::exception_ptr error{};                  // of the lowest chunk that fails: those below it are all run
 
+  Job(detail::Chunk chunk, void* f, int64_t n, int64_t grain, Slice* slices, int threads)
+      : chunk(chunk), f(f), grain(grain), slices(slices) {
+    const int64_t chunks = (n - 1) / grain + 1;
+    count = int(std::min<int64_t>(threads, chunks));
+    for (int i = 0; i < count; i++) {
+      slices[i].next.store(chunks / count * i * grain + std::min<int64_t>(chunks % count, i) * grain, std::memory_order_relaxed);
+      slices[i].end = n;
+      if (i > 0) slices[i - 1].end = slices[i].next.load(std::memory_order_relaxed);
+    }
+  }
   void fail(int64_t begin) {
     std::lock_guard guard(failing);
     if (begin > failed_at) return;
     failed_at = begin;
     error = std::current_exception();
   }
-  void work() {
+  void work(Slice& slice) {
     for (;;) {
-      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= n || begin > failed_at.load(std::memory_order_relaxed)) return;
+      if (slice.next.load(std::memory_order_relaxed) >= slice.end) return;
+      const int64_t begin = slice.next.fetch_add(grain, std::memory_order_relaxed);
+      if (begin >= slice.end || begin > failed_at.load(std::memory_order_relaxed)) return;
       try {
-        chunk(f, begin, begin + grain < n ? begin + grain : n);
+        chunk(f, begin, std::min(begin + grain, slice.end));
       } catch (...) {
         fail(begin);
       }
     }
+  }
+  void work(int thread) {
+    for (int i = 0; i < count; i++) work(slices[(thread + i) % count]);
   }
 };
 
@@ -83,8 +105,8 @@ void leave(int processor) {
 
 class Pool {
  public:
-  explicit Pool(int threads) {
-    for (int i = 1; i < threads; i++) workers_.emplace_back([this] { loop(); });
+  explicit Pool(int threads) : slices(size_t(threads)) {
+    for (int i = 1; i < threads; i++) workers_.emplace_back([this, i] { loop(i); });
   }
   // Ends the workers. The pool itself stays, without any: another thread may be about to ask it.
   void retire() {
@@ -102,7 +124,7 @@ class Pool {
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     inside = true;
-    job.work();
+    job.work(0);
     inside = false;
     // Only those who came are waited for: on a busy machine a worker may wake long after the work is done.
     for (int left = gate_.fetch_add(closed, std::memory_order_acq_rel) + closed; left != closed;
@@ -112,10 +134,11 @@ class Pool {
   bool alone() const { return workers_.empty(); }
 
   static thread_local bool inside;             // regions inside a region run on their own thread
+  std::vector<Slice> slices;                   // one a thread
   std::mutex call;                             // one region at a time; others run on their caller's thread
 
  private:
-  void loop() {
+  void loop(int thread) {
     inside = true;
     unsigned seen = 0;
     for (;;) {
@@ -126,7 +149,7 @@ class Pool {
       int there = gate_.load(std::memory_order_relaxed);
       while (there >= 0 && !gate_.compare_exchange_weak(there, there + 1, std::memory_order_acq_rel)) {}
       if (there < 0) continue;                 // too late for this region
-      job_->work();
+      job_->work(thread);
       if (gate_.fetch_sub(1, std::memory_order_acq_rel) - 1 == closed) gate_.notify_one();
     }
   }
@@ -193,7 +216,7 @@ void run_parallel(int64_t n, int64_t grain, Chunk chunk, void* f) {
   Pool& p = pool();
   std::unique_lock held(p.call, std::try_to_lock);
   if (!held || p.alone()) return chunk(f, 0, n);
-  Job job{chunk, f, n, grain};
+  Job job(chunk, f, n, grain, p.slices.data(), int(p.slices.size()));
   {
     Unlocked interpreter;
     p.run(job);
