@@ -72,8 +72,11 @@ def main(arguments: list[str]) -> int:
     grown = []
     if not given.names or "memory" in given.names:
         for step in memory.steps(given.tiny):
-            grown.append(memory.measure(step, peers, given.tiny))
-            print(report.growth_line(grown[-1]), flush=True)
+            try:
+                grown.append(memory.measure(step, peers, given.tiny))
+                print(report.growth_line(grown[-1]), flush=True)
+            except RuntimeError as error:                        # what was measured before is kept
+                print(f"memory of {step}: {error}", flush=True)
     if not rows and not grown:
         return refuse(f"no family or workload matches {' '.join(given.names)}; "
                       f"families: {', '.join([*known, 'memory'])}")

@@ -46,7 +46,7 @@ def alone(step: str, library: str, tiny: bool) -> dict[str, int]:
     command = [sys.executable, "-m", __name__, step, library, *["--tiny"] * tiny]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command[2:])}: {done.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{library}: exit code {done.returncode}: {' '.join(done.stderr.split()[-20:])}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

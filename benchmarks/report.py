@@ -139,6 +139,7 @@ def markdown(rows: list[Row], about: dict[str, Any], memory: list[Growth]) -> st
 
 def save(rows: list[Row], about: dict[str, Any], memory: list[Growth], path: Path) -> None:
     """As .json (to compare with later), .md (to read) or .png (shares of the ceiling and ratios)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         return draw(rows, about, path)
     text = markdown(rows, about, memory) if path.suffix == ".md" else json.dumps(
