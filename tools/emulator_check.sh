@@ -53,7 +53,7 @@ racing=$!
 step "tests of ops, threads in ascending order"
 check plain
 step "layers, models, losses, optimisers, training"
-on_device plain tests --ignore tests/ops --ignore tests/test_cuda.py
+on_device plain tests --ignore tests/book --ignore tests/ops --ignore tests/test_cuda.py
 step "device memory closed to the host"
 CHAINRULE_EMULATOR_GUARD=1 check plain -k "cuda or (value and float32) or pull"
 step "threads in descending order"
