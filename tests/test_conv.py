@@ -1,4 +1,8 @@
 """Convolution and pooling beyond single rows: large problems, sizes, the identities of the book, threads."""
+import os
+import subprocess
+import sys
+
 import chainrule as cr
 import numpy as np
 import pytest
@@ -81,7 +85,11 @@ results = []
 for x, w, options in [((9, 40, 33, 31), (36, 40, 3, 3), dict(padding=1)),
                       ((9, 3, 65, 70), (5, 3, 7, 5), dict(stride=2)),
                       ((3, 17, 61, 64), (34, 1, 3, 3), dict(groups=17)),
-                      ((2, 300, 7, 7), (160, 300, 1, 1), {})]:
+                      ((2, 300, 7, 7), (160, 300, 1, 1), {}),
+                      ((6, 200, 14, 14), (300, 200, 1, 1), {}),
+                      ((5, 1, 28, 28), (32, 1, 5, 5), {}), ((4, 3, 57, 57), (64, 3, 3, 3), dict(padding=1)),
+                      ((3, 40, 29, 29), (64, 40, 3, 3), dict(stride=2)),
+                      ((3, 70, 29, 29), (2, 70, 3, 3), {})]:
     x, w = cr.normal(x, rng=rng), cr.normal(w, rng=rng)
     work = lambda x, w: cr.conv(x, w, **options)
     y = work(x, w)
@@ -96,6 +104,93 @@ print(hashlib.sha256(b"".join(r.numpy().tobytes() for r in results)).hexdigest()
 @pytest.mark.book("6.2-conv-parallel")
 def test_results_do_not_depend_on_the_number_of_threads(python):
     assert len({python(WORK, CHAINRULE_NUM_THREADS=str(n)) for n in (1, 2, 3, 7)}) == 1
+
+
+AWKWARD = """
+import itertools
+import sys
+import chainrule as cr
+import numpy as np
+
+if cr.instruction_set() != sys.argv[1]:
+    print("absent")
+    sys.exit()
+rng = np.random.default_rng(0)
+
+def sums(x, w, d, stride, padding, dilation, groups):
+    # z, dx and dw, a tap at a time
+    (N, C, *_), (O, K, *size) = x.shape, w.shape
+    wide = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
+    out = [(n - f * (k - 1) - 1) // s + 1 for n, k, s, f in zip(wide.shape[2:], size, stride, dilation)]
+    z, dx, dw = np.zeros((N, O, *out)), np.zeros(wide.shape), np.zeros(w.shape)
+    u = d.reshape(N, groups, O // groups, *out)
+    for tap in itertools.product(*map(range, size)):
+        steps = zip(tap, dilation, out, stride)
+        at = (slice(None), slice(None), *(slice(i * f, i * f + (n - 1) * s + 1, s) for i, f, n, s in steps))
+        here = (slice(None), slice(None), *tap)
+        seen, k = wide[at].reshape(N, groups, K, *out), w[here].reshape(groups, O // groups, K)
+        z += np.einsum("ngkhw,gok->ngohw", seen, k, optimize=True).reshape(z.shape)
+        dx[at] += np.einsum("ngohw,gok->ngkhw", u, k, optimize=True).reshape(N, C, *out)
+        dw[here] = np.einsum("ngohw,ngkhw->gok", u, seen, optimize=True).reshape(O, K)
+    inside = (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(padding, x.shape[2:])))
+    return z, dx[inside], dw
+
+for case, dtype in itertools.product(sys.argv[2].split(","), [cr.float32, cr.float64, cr.bfloat16]):
+    x_shape, w_shape, *how, groups = [tuple(map(int, s.split("x"))) for s in case.split()]
+    x, w = (cr.tensor(rng.normal(size=s)).astype(dtype) for s in (x_shape, w_shape))
+    work = lambda x, w: cr.conv(x, w, stride=how[0], padding=how[1], dilation=how[2], groups=groups[0])
+    z = work(x, w)
+    d = cr.tensor(rng.normal(size=z.shape)).astype(dtype)
+    got = [z, *cr.vjp(work, (x, w), d)[1]]
+    wide = [np.asarray(v.astype(cr.float64)) for v in (x, w, d)]
+    eps = {cr.float32: 1e-6, cr.float64: 2e-15, cr.bfloat16: 2.0**-8}[dtype]
+    for name, g, want, most in zip(["z", "dx", "dw"], got, sums(*wide, *how, groups[0]),
+                                   sums(*map(abs, wide), *how, groups[0])):
+        g = np.asarray(g.astype(cr.float64))
+        assert g.shape == want.shape and np.all(abs(g - want) <= eps * most), (case, dtype, name)
+"""
+# x, w, stride, padding, dilation, groups: each takes more products than the plain loop is given
+AWKWARD_SHAPES = [
+    # depthwise: narrow, a vector wide, wider; one row; padding beyond x; a few channels out or in
+    "9x131x7x7 131x1x3x3 1x1 1x1 1x1 131", "5x3x29x31 3x1x3x3 1x1 1x1 1x1 3",
+    "3x7x40x33 7x1x5x5 2x2 2x2 1x1 7", "2x5x37x41 10x1x3x4 2x3 0x2 1x1 5",
+    "2x4x53x24 4x1x7x7 1x1 3x3 1x1 4", "2x3x41x43 3x1x3x3 1x1 4x6 2x3 3",
+    "4x6x1x311 6x1x1x31 1x1 0x15 1x1 6", "61x4x3x3 4x1x3x3 1x1 5x5 1x1 4",
+    "7x6x16x8 3x2x3x3 1x1 1x1 1x1 3", "40x5x9x1 5x1x4x1 1x1 2x0 1x1 5",
+    "3x2x90x90 2x1x2x2 3x3 0x0 1x1 2", "2x4x23x500 4x1x3x3 1x1 1x1 1x1 4",
+    # one channel out of many, and many out of one: chains of sums are cut
+    "2x71x19x23 1x71x3x3 1x1 1x1 1x1 1", "3x1x28x28 33x1x5x5 1x1 0x0 1x1 1",
+    "2x1x9x700 3x1x1x601 1x1 0x0 1x1 1",
+    # tiles: primes, strides, one element, several images in one, rows copied for each tap
+    "3x3x31x37 64x3x3x3 1x1 1x1 1x1 1", "2x3x45x47 17x3x7x7 2x2 3x3 1x1 1",
+    "5x37x7x7 29x37x1x1 1x1 0x0 1x1 1", "3x64x14x14 40x64x1x1 1x1 0x0 1x1 1",
+    "3x128x14x14 96x64x1x1 1x1 0x0 1x1 2", "3x19x15x13 47x19x3x3 2x2 1x1 1x1 1",
+    "2x31x17x16 16x31x5x5 1x1 2x2 1x1 1", "3x26x11x12 34x13x3x3 1x1 2x2 2x2 2",
+    "2x24x9x50 16x24x1x9 1x1 0x4 1x1 1", "2x20x8x8 20x20x3x3 1x1 9x9 1x1 1",
+    "2x17x30x30 33x17x1x1 2x2 0x0 1x1 1", "1x300x5x3 64x300x3x3 1x1 1x1 1x1 1",
+    "0x4x9x9 4x1x3x3 1x1 1x1 1x1 4", "0x4x9x9 8x4x3x3 1x1 1x1 1x1 1"]
+
+
+@pytest.mark.parametrize("level", ["v2", "v3", "v4"])
+def test_awkward_convolutions_are_sums_over_taps_in_every_instruction_set(level):
+    command = [sys.executable, "-c", AWKWARD, f"x86-64-{level}", ",".join(AWKWARD_SHAPES)]
+    run = subprocess.run(command, env={**os.environ, "CHAINRULE_ISA": level}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    if run.stdout == "absent\n":
+        pytest.skip(f"this machine has no x86-64-{level}")
+
+
+def test_what_is_infinite_reaches_only_the_sums_that_see_it():
+    """Rows are read in whole vectors: what lies beyond their ends takes no part, not even times zero."""
+    x = np.zeros((2, 3, 30, 30), np.float32)
+    x[:, :, 0, 0] = x[:, :, 29, 29] = np.inf
+    d, w = np.ones((2, 3, 28, 28), np.float32), np.ones((3, 1, 3, 3), np.float32)
+    z = np.asarray(cr.conv(x, w, groups=3))
+    assert np.isinf(z[:, :, [0, 27], [0, 27]]).all() and np.isfinite(z).sum() == z.size - 12
+    _, dw = cr.vjp(lambda w: cr.conv(x, w, groups=3), cr.tensor(w), cr.tensor(d))
+    seen = np.zeros((3, 1, 3, 3), bool)
+    seen[:, :, 0, 0] = seen[:, :, 2, 2] = True
+    np.testing.assert_array_equal(np.asarray(dw), np.where(seen, np.inf, 0))
 
 
 # ---- sizes

@@ -96,8 +96,8 @@ void store_tile(const C* c, int64_t columns, const Tiles& tiles, const TileOf& t
 
 // One strip and tile: `rows` channels, of which there are `have`. Written where it belongs if that is one piece.
 template <class T, class C>
-void one_tile(const TapTile<C>& tile, int64_t rows, int64_t have, int64_t terms, const C* a, const C* x, const int64_t* offset, const C* first,
-              const Tiles& tiles, const TileOf& t, int64_t plane, int64_t step, T* to) {
+void one_tile(const TapTile<C>& tile, int64_t rows, int64_t have, int64_t terms, const C* a, const C* x, const int64_t* offset,
+              const C* first, const Tiles& tiles, const TileOf& t, int64_t plane, int64_t step, T* to) {
   alignas(64) C aside[512];
   const int64_t columns = tile.columns[rows - 1], extent = tiles.extent(t);
   C* c = aside;
@@ -108,7 +108,7 @@ void one_tile(const TapTile<C>& tile, int64_t rows, int64_t have, int64_t terms,
       c_row = plane;
     }
   static constexpr C nothing[16] = {};
-  const bool there = c != aside;
+  const bool there = c != aside;             // sums go on in the result; aside they begin at zero and are added to it
   const auto multiply = extent <= tile.lanes ? tile.narrow[rows - 1] : tile.multiply[rows - 1];
   int64_t k = 0;
   do {
@@ -132,7 +132,8 @@ template <class T> void on_grid(const Problem<T>& p, const Grid& g) {
   }
 
   // Channels at a time: sums go on in the result, if it can hold them.
-  const int64_t at_once = std::is_same_v<T, C> ? std::clamp<int64_t>(depth / std::max<int64_t>(1, taps), 1, std::max<int64_t>(1, p.K)) : p.K;
+  const int64_t some = std::clamp<int64_t>(depth / std::max<int64_t>(1, taps), 1, std::max<int64_t>(1, p.K));
+  const int64_t at_once = std::is_same_v<T, C> ? some : p.K;
   // No sum is cut by these blocks, so they may look at the number of threads.
   const int64_t threads = num_threads(), wanted = threads > 1 ? 4 * threads : 1;
   const Blocks blocks(g, [&](const Block& b, int64_t count) {
@@ -156,15 +157,14 @@ template <class T> void on_grid(const Problem<T>& p, const Grid& g) {
         lay_out(g, b, p.from + (group * p.K + k) * p.from_plane, n, p.from_channels, x.p);
         for (int64_t s = strips.count * part / parts; s < strips.count * (part + 1) / parts; s++)
           for (const TileOf& t : tiles.tiles)
-            one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps, kernel.p + ((group * strips.count + s) * terms + k * taps) * rows,
-                     x.p, offset.data(), k > 0 ? nullptr : first.p + (group * strips.count + s) * rows, tiles, t, p.to_plane,
-                     g[3].out_step, p.to + (group * p.M + s * rows) * p.to_plane);
+            one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps,
+                     kernel.p + ((group * strips.count + s) * terms + k * taps) * rows, x.p, offset.data(),
+                     k > 0 ? nullptr : first.p + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
+                     p.to + (group * p.M + s * rows) * p.to_plane);
       } while ((k += at_once) < p.K);
     }
   });
 }
-
-int64_t plane(const Tensor& x) { return x.dim(2) * x.dim(3) * x.dim(4); }
 
 template <class T> Problem<T> problem(const Tensor& from, const Tensor& w, const Tensor& b, Tensor& to, const Windows& windows) {
   return {from.data<T>(), w.data<T>(), b ? b.data<T>() : nullptr, to.data<T>(), windows.groups, to.dim(1) / windows.groups,

@@ -32,6 +32,7 @@ template <> inline const RowTile<float>& row_tile() { return simd().row_f32; }
 template <> inline const RowTile<double>& row_tile() { return simd().row_f64; }
 
 inline int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+inline int64_t plane(const Tensor& x) { return x.dim(2) * x.dim(3) * x.dim(4); }
 inline int64_t floor_div(int64_t n, int64_t unit) { return n >= 0 ? n / unit : -up(-n, unit); }
 
 // to (N, M, *) from (N, K, *) and what w is in between: element (m, k, tap) lies at m m_step + k k_step + tap.

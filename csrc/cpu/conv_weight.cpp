@@ -1,8 +1,9 @@
-// The adjoint of convolution in its kernel, on the grid of conv_grid.h: sums over positions, in one of three ways.
+// The adjoint of convolution in its kernel, on the grid of conv_grid.h: sums over positions, in one of four ways.
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
 #include "cpu/conv_plain.h"
 #include "cpu/conv_rows.h"
+#include "cpu/gemm.h"
 #include "cpu/winograd.h"
 
 namespace chainrule {
@@ -65,13 +66,15 @@ void dot_block(int64_t rows, int64_t terms, const Runs& runs, int64_t length, co
 template <class T> void by_dots(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
   using C = compute_t<T>;
   const Grid g = forward_grid(x.dim(0), windows);
-  const int64_t lanes = dot_tile<C>().lanes, groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K, terms = K * taps;
-  const int64_t x_plane = x.dim(2) * x.dim(3) * x.dim(4), z_plane = z.dim(2) * z.dim(3) * z.dim(4);
+  const int64_t lanes = dot_tile<C>().lanes, groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1);
+  const int64_t taps = w.size() / w.dim(0) / K, terms = K * taps;
+  const int64_t x_plane = plane(x), z_plane = plane(z);
   const Blocks blocks(g, [&](const Block& b, int64_t) { return b.phase <= positions; });
 
   // Tasks: groups, ranges of rows, and parts of the blocks, whose sums are added up in order at the end.
   const int64_t ranges = up(O, channels_out);
-  const int64_t parts = std::clamp<int64_t>(std::min(pieces / (groups * ranges), most_partial / w.size()), 1, std::max<int64_t>(blocks.count, 1));
+  const int64_t most = std::min(pieces / (groups * ranges), most_partial / w.size());
+  const int64_t parts = std::clamp<int64_t>(most, 1, std::max<int64_t>(blocks.count, 1));
   const Buffer<C> partial(parts * w.size());
   std::fill_n(partial.p, parts * w.size(), C(0));
   const int64_t work = terms * O / ranges * (1 + blocks.count / parts) * Block(g, {}, blocks.most).points();
@@ -131,7 +134,7 @@ template <class T> void by_rows(const Tensor& x, const Tensor& z, Tensor& w, con
   using C = compute_t<T>;
   const Grid g = forward_grid(x.dim(0), windows);
   const int64_t groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K, terms = K * taps;
-  const int64_t x_plane = x.dim(2) * x.dim(3) * x.dim(4), z_plane = z.dim(2) * z.dim(3) * z.dim(4), lanes = row_tile<C>().lanes;
+  const int64_t x_plane = plane(x), z_plane = plane(z), lanes = row_tile<C>().lanes;
   const std::array<int64_t, 3> size{w.dim(2), w.dim(3), w.dim(4)};
   const Blocks blocks = bands_of<C>(g, K);
   const int64_t images = blocks.number[0];
@@ -215,7 +218,7 @@ template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w,
   using C = compute_t<T>;
   const Grid g = forward_grid(x.dim(0), windows);
   const int64_t groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K;
-  const int64_t x_plane = x.dim(2) * x.dim(3) * x.dim(4), z_plane = z.dim(2) * z.dim(3) * z.dim(4);
+  const int64_t x_plane = plane(x), z_plane = plane(z);
   const TapTile<C>& tile = tap_tile<C>();
   const int64_t strips = up(O, tile.rows), rows = up(O, strips), columns = tile.columns[rows - 1];
   const Blocks blocks(g, [&](const Block& b, int64_t) { return b.points() <= terms_in_product; });
@@ -268,6 +271,23 @@ template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w,
   });
 }
 
+// ---- windows of one element that follow each other: w = Σ_n z_n x_nᵀ, a product of matrices for each image
+
+bool pointwise(const Windows& windows) {
+  const auto one = [](const WindowAxis& a) { return a.size == 1 && a.in == a.out && a.before == 0; };
+  return std::all_of(std::begin(windows.axis), std::end(windows.axis), one);
+}
+template <class T> void by_matrices(const Tensor& x, const Tensor& z, Tensor& w, int64_t groups) {
+  using C = compute_t<T>;
+  const int64_t O = w.dim(0) / groups, K = w.dim(1), positions = plane(x);
+  const Buffer<C> sum(w.size());
+  for (int64_t g = 0; g < groups; g++)
+    for (int64_t n = 0; n < x.dim(0); n++)
+      gemm<T>(O, K, positions, {z.data<T>() + (n * z.dim(1) + g * O) * positions, positions, 1},
+              {x.data<T>() + (n * x.dim(1) + g * K) * positions, 1, positions}, sum.p + g * O * K, K, n > 0);
+  add_parts<T>(sum.p, 1, w);
+}
+
 // Turning x costs a few cycles an element, which the products with all taps and channels of z must pay for.
 template <class C> bool worth_turning(const Tensor& w, const Windows& windows) {
   const int64_t O = w.dim(0) / windows.groups, K = w.dim(1), columns = 2 * dot_tile<C>().lanes;
@@ -282,6 +302,7 @@ void convolve_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows&
     using T = typename decltype(tag)::type;
     if (z.size() <= small / terms || far_apart(windows)) plain_weight<T>(x, z, w, windows);
     else if (std::min(w.dim(0) / windows.groups, w.dim(1)) <= few) by_rows<T>(x, z, w, windows);
+    else if (pointwise(windows) && w.size() / windows.groups * plane(z) >= task_work) by_matrices<T>(x, z, w, windows.groups);
     else if (worth_turning<compute_t<T>>(w, windows)) by_products<T>(x, z, w, windows);
     else by_dots<T>(x, z, w, windows);
   });
