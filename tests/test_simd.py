@@ -16,7 +16,8 @@ rng = np.random.default_rng(0)
 if cr.instruction_set() != sys.argv[1]:
     print("absent")
     sys.exit()
-def layouts(x):                          # the same matrix with its rows, its columns, and neither together in memory
+# the same matrix with its rows, its columns, and neither together in memory
+def layouts(x):
     apart = np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)
     return cr.asarray(x), cr.asarray(x.T.copy()).T, cr.asarray(apart)[::2, ::2]
 
@@ -32,6 +33,22 @@ for dtype in (np.float32, np.float64):
             for right in layouts(b):
                 error = np.abs(np.asarray(left @ right) - exact)
                 assert np.all(error <= allowed), (dtype, M, N, K)
+
+# bfloat16: exact products, float32 sums, one rounding at the end of up to 2^-9; subnormal operands may count as 0
+for M, N, K in [(7, 9, 301), (150, 47, 900), (300, 1024, 2048), (33, 64, 65)]:
+    a, b = (cr.asarray(rng.normal(size=s).astype(np.float32)).astype(cr.bfloat16) for s in ((M, K), (K, N)))
+    wide = [np.asarray(x.astype(cr.float32)) for x in (a, b)]
+    exact = wide[0].astype(float) @ wide[1].astype(float)
+    allowed = 2.0**-8 * np.abs(exact) + 4 * np.finfo(np.float32).eps * (np.abs(wide[0]) @ np.abs(wide[1]))
+    for left in layouts(wide[0]):
+        for right in layouts(wide[1]):
+            got = (left.astype(cr.bfloat16) @ right.astype(cr.bfloat16)).astype(cr.float32)
+            assert np.all(np.abs(np.asarray(got) - exact) <= allowed), (M, N, K)
+    for left, right in ((a, b), (cr.copy(a.T).T, b), (a, cr.copy(b.T).T), (cr.copy(a.T).T, cr.copy(b.T).T)):
+        assert np.all(np.abs(np.asarray((left @ right).astype(cr.float32)) - exact) <= allowed), (M, N, K)
+odd_one = cr.asarray(np.array([[np.inf, 1.0], [np.nan, 1.0]] * 9, np.float32)).astype(cr.bfloat16)
+got = np.asarray((odd_one @ cr.ones((2, 40), dtype=cr.bfloat16)).astype(cr.float32))
+assert np.all(got[::2] == np.inf) and np.all(np.isnan(got[1::2]))
 
 # the error allowed, in units in the last place of float32, each on a dense grid of the interval
 odd = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1e30, -1e30]

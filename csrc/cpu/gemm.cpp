@@ -73,8 +73,8 @@ template <class T, class C> struct Product {
   bool a_lies, b_lies;
   int64_t strip_size, panel_size;
 
-  Product(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add)
-      : t(tile<C>()), a(a), b(b), c(c), c_row(c_row), add(add), half(!add && mirrored(M, N, a, b)), strips(M, t.rows), deep(K, depth),
+  Product(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add)
+      : t(t), a(a), b(b), c(c), c_row(c_row), add(add), half(!add && mirrored(M, N, a, b)), strips(M, t.rows), deep(K, depth),
         panels(N, t.lanes), a_lies(false), b_lies(false), strip_size(strips.part * deep.part + t.lanes),
         panel_size(panels.width * deep.part) {
     if constexpr (std::is_same_v<T, C>) {
@@ -177,6 +177,24 @@ template <class T, class C> struct Product {
   }
 };
 
+// Pairs of bfloat16 along k as floats: element (k, i) is of m[i across + 2k along] and the next. Read where they lie, or copied.
+Matrix<float> in_pairs(const bfloat16* m, int64_t across, int64_t along, int64_t n, int64_t K, Ref<Storage>& copy) {
+  if (along == 1 && K % 2 == 0 && across % 2 == 0 && reinterpret_cast<uintptr_t>(m) % alignof(float) == 0)
+    return {reinterpret_cast<const float*>(m), 1, across / 2};
+  const int64_t pairs = up(K, 2);
+  copy = allocate(Device::cpu, size_t(pairs * n) * sizeof(float));
+  auto* to = static_cast<uint32_t*>(copy->data);
+  parallel_for(pairs, 1 + grain / n, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; k++) {
+      const bfloat16* const low = m + 2 * k * along, * const high = 2 * k + 1 < K ? low + along : nullptr;
+      uint32_t* const row = to + k * n;
+      if (high && across == 1) for (int64_t i = 0; i < n; i++) row[i] = low[i].bits | uint32_t(high[i].bits) << 16;
+      else for (int64_t i = 0; i < n; i++) row[i] = low[i * across].bits | (high ? uint32_t(high[i * across].bits) << 16 : 0);
+    }
+  });
+  return {static_cast<const float*>(copy->data), n, 1};
+}
+
 }  // namespace
 
 template <class T>
@@ -189,7 +207,13 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
   }
   if (N == 1) return gemv(M, K, a, b.p, b.row, c, c_row, add);
   if (M == 1) return gemv(N, K, Matrix<T>{b.p, b.column, b.row}, a.p, a.column, c, 1, add);
-  Product<T, C>(M, N, K, a, b, c, c_row, add).run();
+  if constexpr (std::is_same_v<T, bfloat16>)
+    if (const Tile<float>* t = pair_tile()) {
+      Ref<Storage> a_copy, b_copy;
+      const Matrix<float> x = in_pairs(a.p, a.row, a.column, M, K, a_copy), y = in_pairs(b.p, b.column, b.row, N, K, b_copy);
+      return Product<float, float>(*t, M, N, up(K, 2), {x.p, x.column, x.row}, y, c, c_row, add).run();
+    }
+  Product<T, C>(tile<C>(), M, N, K, a, b, c, c_row, add).run();
 }
 
 template void gemm(int64_t, int64_t, int64_t, Matrix<float>, Matrix<float>, float*, int64_t, bool);

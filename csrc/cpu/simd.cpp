@@ -27,4 +27,13 @@ const SimdTable& simd() {
   return chosen;
 }
 
+const Tile<float>* pair_tile() {
+#if defined(__x86_64__)
+  static const bool there = simd().tile_pairs.rows > 0 && __builtin_cpu_supports("avx512bf16");
+  return there ? &simd().tile_pairs : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
 }  // namespace chainrule

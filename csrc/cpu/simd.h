@@ -7,4 +7,7 @@ namespace chainrule {
 // Chosen once, when first asked; CHAINRULE_ISA=v2, v3 or v4 asks for less than the machine has.
 const SimdTable& simd();
 
+// Of products of bfloat16 in pairs, if this machine has the instruction.
+const Tile<float>* pair_tile();
+
 }  // namespace chainrule

@@ -116,6 +116,7 @@ struct SimdTable {
   Winograd winograd;
   RowTile<float> row_f32;
   RowTile<double> row_f64;
+  Tile<float> tile_pairs;                    // of bfloat16, two in a float: where there are AVX512-BF16 instructions
 };
 
 }  // namespace chainrule
