@@ -34,7 +34,7 @@ for dtype in (np.float32, np.float64):
                 error = np.abs(np.asarray(left @ right) - exact)
                 assert np.all(error <= allowed), (dtype, M, N, K)
 
-# bfloat16: exact products, float32 sums, one rounding at the end of up to 2^-9; subnormal operands may count as 0
+# bfloat16: exact products, float32 sums, one rounding of at most 2^-9 in the end; subnormals may count as 0
 for M, N, K in [(7, 9, 301), (150, 47, 900), (300, 1024, 2048), (33, 64, 65)]:
     a, b = (cr.asarray(rng.normal(size=s).astype(np.float32)).astype(cr.bfloat16) for s in ((M, K), (K, N)))
     wide = [np.asarray(x.astype(cr.float32)) for x in (a, b)]
