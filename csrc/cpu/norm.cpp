@@ -3,6 +3,7 @@
 
 #include "core/kernels.h"
 #include "cpu/loops.h"
+#include "cpu/simd.h"
 
 namespace chainrule {
 namespace {
@@ -22,6 +23,45 @@ template <class C, class F> double lane_sum(int64_t begin, int64_t end, F&& f) {
   return total;
 }
 
+// ---- passes over a row: plain ones for float64, which say what they are, and those of the instruction set for float32
+double sum_of(const double* x, int64_t n) { return lane_sum<double>(0, n, [=](int64_t i) { return x[i]; }); }
+double squares_of(const double* x, double m, int64_t n) {
+  return lane_sum<double>(0, n, [=](int64_t i) { return (x[i] - m) * (x[i] - m); });
+}
+void standardize(const double* x, double m, double s, const double* w, const double* b, double* y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * s * (w ? w[i] : 1) + (b ? b[i] : 0);
+}
+void slope_sums(const double* d, const double* w, const double* x, double m, int64_t n, double* sums) {
+  const auto g = [=](int64_t i) { return w ? d[i] * w[i] : d[i]; };
+  sums[0] = lane_sum<double>(0, n, g);
+  sums[1] = lane_sum<double>(0, n, [=](int64_t i) { return g(i) * (x[i] - m); });
+}
+void slope(const double* d, const double* w, const double* x, double m, double s, double first, double second, double* y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = s * ((w ? d[i] * w[i] : d[i]) - first - (x[i] - m) * second);
+}
+void affine(const double* x, double a, double b, double c, double* y, int64_t n) {                  // y = (x - a) b - c
+  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - a) * b - c;
+}
+void add_slopes(const double* d, const double* x, double m, double s, double* of_w, double* of_b, int64_t n) {
+  for (int64_t i = 0; i < n; i++) of_w[i] += d[i] * ((x[i] - m) * s);
+  for (int64_t i = 0; i < n; i++) of_b[i] += d[i];
+}
+double sum_of(const float* x, int64_t n) { return simd().sum_run(x, n); }
+double squares_of(const float* x, float m, int64_t n) { return simd().sum_squares(x, m, n); }
+void standardize(const float* x, float m, float s, const float* w, const float* b, float* y, int64_t n) {
+  simd().standardize(x, m, s, w, b, y, n);
+}
+void slope_sums(const float* d, const float* w, const float* x, float m, int64_t n, double* sums) {
+  simd().slope_sums(d, w, x, m, n, sums);
+}
+void slope(const float* d, const float* w, const float* x, float m, float s, float first, float second, float* y, int64_t n) {
+  simd().slope(d, w, x, m, s, first, second, y, n);
+}
+void affine(const float* x, float a, float b, float c, float* y, int64_t n) { simd().affine(x, a, b, c, y, n); }
+void add_slopes(const float* d, const float* x, float m, float s, float* of_w, float* of_b, int64_t n) {
+  simd().add_slopes(d, x, m, s, of_w, of_b, n);
+}
+
 // A row in the type of computation: itself, or a copy in `buffer`.
 template <class T, class C> const C* computable(const T* row, int64_t n, std::vector<C>& buffer) {
   if constexpr (std::is_same_v<T, C>) return row;
@@ -31,7 +71,22 @@ template <class T, class C> const C* computable(const T* row, int64_t n, std::ve
     return buffer.data();
   }
 }
+// Where to make a row that goes to `out`, and its way there.
+template <class T, class C> C* place(T* out, int64_t n, std::vector<C>& buffer) {
+  if constexpr (std::is_same_v<T, C>) return out;
+  else {
+    buffer.resize(size_t(n));
+    return buffer.data();
+  }
+}
+template <class T, class C> void put(const C* row, T* out, int64_t n) {
+  if constexpr (!std::is_same_v<T, C>) for (int64_t i = 0; i < n; i++) out[i] = T(row[i]);
+}
 template <class T> const T* pointer(const Tensor& t) { return t ? t.data<T>() : nullptr; }
+// γ or β in the type of computation, or none.
+template <class T, class C> const C* weights(const Tensor& t, int64_t n, std::vector<C>& buffer) {
+  return t ? computable(t.data<T>(), n, buffer) : nullptr;
+}
 int64_t row_grain(int64_t n) { return std::max<int64_t>(1, grain / std::max<int64_t>(n, 1)); }
 
 void rows(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool centred, Tensor& y, Tensor& mean,
@@ -40,23 +95,21 @@ void rows(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
   each_float(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using C = compute_t<T>;
-    const T *px = x.data<T>(), *w = pointer<T>(weight), *b = pointer<T>(bias);
+    const T* px = x.data<T>();
     T* py = y.data<T>();
     C *pm = mean.data<C>(), *ps = scale.data<C>();
+    std::vector<C> w_buffer, b_buffer;
+    const C *w = weights<T>(weight, n, w_buffer), *b = weights<T>(bias, n, b_buffer);
     parallel_for(x.dim(0), row_grain(n), [&](int64_t begin, int64_t end) {
-      std::vector<C> buffer;
+      std::vector<C> x_buffer, y_buffer;
       for (int64_t r = begin; r < end; r++) {
-        const C* row = computable(px + r * n, n, buffer);
-        T* out = py + r * n;
-        const C m = centred ? C(lane_sum<C>(0, n, [=](int64_t i) { return row[i]; }) / double(n)) : C(0);
-        const double var = lane_sum<C>(0, n, [=](int64_t i) { return (row[i] - m) * (row[i] - m); }) / double(n);
-        const C s = C(1 / std::sqrt(var + eps));
+        const C* row = computable(px + r * n, n, x_buffer);
+        C* out = place(py + r * n, n, y_buffer);
+        const C m = centred ? C(sum_of(row, n) / double(n)) : C(0), s = C(1 / std::sqrt(squares_of(row, m, n) / double(n) + eps));
         pm[r] = m;
         ps[r] = s;
-        if (w && b) for (int64_t i = 0; i < n; i++) out[i] = T((row[i] - m) * s * C(w[i]) + C(b[i]));
-        else if (w) for (int64_t i = 0; i < n; i++) out[i] = T((row[i] - m) * s * C(w[i]));
-        else if (b) for (int64_t i = 0; i < n; i++) out[i] = T((row[i] - m) * s + C(b[i]));
-        else for (int64_t i = 0; i < n; i++) out[i] = T((row[i] - m) * s);
+        standardize(row, m, s, w, b, out, n);
+        put(out, py + r * n, n);
       }
     });
   });
@@ -72,26 +125,33 @@ void rows_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, const 
   each_float(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using C = compute_t<T>;
-    const T *px = x.data<T>(), *pd = d.data<T>(), *w = pointer<T>(weight);
-    T* out = dx.data<T>();
+    const T *px = x.data<T>(), *pd = d.data<T>();
+    T* to = dx.data<T>();
     const C *pm = mean.data<C>(), *ps = scale.data<C>();
+    std::vector<C> w_buffer;
+    const C* w = weights<T>(weight, n, w_buffer);
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-      std::vector<C> x_buffer, d_buffer, g_buffer(size_t(w ? n : 0));
+      std::vector<C> x_buffer, d_buffer, out_buffer, few(size_t(dweight || dbias ? 2 * n : 0));
       for (int64_t part = begin; part < end; part++) {
-        double *sum_w = sums.data() + part * 2 * n, *sum_b = sum_w + n;
-        for (int64_t r = part * count / parts; r < (part + 1) * count / parts; r++) {
-          const C *row = computable(px + r * n, n, x_buffer), *dr = computable(pd + r * n, n, d_buffer), *g = dr;
-          if (w) {
-            for (int64_t i = 0; i < n; i++) g_buffer[size_t(i)] = dr[i] * C(w[i]);
-            g = g_buffer.data();
-          }
+        double* total = sums.data() + part * 2 * n;
+        const auto pass_on = [&] {                             // a number of `few` is a sum over 64 rows at most
+          for (size_t i = 0; i < few.size(); i++) total[i] += double(few[i]);
+          std::fill(few.begin(), few.end(), C(0));
+        };
+        const int64_t first_row = part * count / parts, last_row = (part + 1) * count / parts;
+        for (int64_t r = first_row; r < last_row; r++) {
+          const C *row = computable(px + r * n, n, x_buffer), *dr = computable(pd + r * n, n, d_buffer);
+          C* out = place(to + r * n, n, out_buffer);
           const C m = pm[r], s = ps[r];
-          const C first = centred ? C(lane_sum<C>(0, n, [=](int64_t i) { return g[i]; }) / double(n)) : C(0);
-          const C second = C(lane_sum<C>(0, n, [=](int64_t i) { return g[i] * (row[i] - m); }) / double(n)) * s * s;
-          for (int64_t i = 0; i < n; i++) out[r * n + i] = T(s * (g[i] - first - (row[i] - m) * second));
-          if (dweight) for (int64_t i = 0; i < n; i++) sum_w[i] += double(dr[i] * ((row[i] - m) * s));
-          if (dbias) for (int64_t i = 0; i < n; i++) sum_b[i] += double(dr[i]);
+          double both[2];
+          slope_sums(dr, w, row, m, n, both);
+          const C first = centred ? C(both[0] / double(n)) : C(0), second = C(both[1] / double(n)) * s * s;
+          slope(dr, w, row, m, s, first, second, out, n);
+          put(out, to + r * n, n);
+          if (!few.empty()) add_slopes(dr, row, m, s, few.data(), few.data() + n, n);
+          if ((r - first_row) % 64 == 63) pass_on();
         }
+        pass_on();
       }
     });
     const auto finish = [&](Tensor& y, int64_t offset) {
@@ -119,16 +179,17 @@ struct Channels {
       for (int64_t b = begin; b < end; b++) block(b * width, std::min(width, C - b * width));
     });
   }
+  bool long_runs() const { return inner >= 16; }
   // total[k] = Σ f(k, i) over the elements i of channel first + k, k < m
-  template <class T, class F> void sum(int64_t first, int64_t m, double* total, F&& f) const {
+  template <class F> void sum(int64_t first, int64_t m, double* total, F&& f) const {
     std::fill_n(total, m, 0.0);
-    for (int64_t s = 0; s < N; s++) {
-      const int64_t at = (s * C + first) * inner;
-      if (inner >= 16) total[0] += lane_sum<T>(at, at + inner, [&](int64_t i) { return f(0, i); });
-      else
-        for (int64_t k = 0; k < m; k++)
-          for (int64_t i = 0; i < inner; i++) total[k] += double(f(k, at + k * inner + i));
-    }
+    for (int64_t s = 0; s < N; s++)
+      for (int64_t k = 0; k < m; k++)
+        for (int64_t i = 0, at = ((s * C + first) + k) * inner; i < inner; i++) total[k] += double(f(k, at + i));
+  }
+  // run(where) for each sample's elements of a channel, which lie together
+  template <class Run> void each_run(int64_t channel, Run&& run) const {
+    for (int64_t s = 0; s < N; s++) run((s * C + channel) * inner);
   }
   template <class F> void map(int64_t first, int64_t m, F&& f) const {
     for (int64_t s = 0; s < N; s++)
@@ -149,17 +210,28 @@ void channels(const Tensor& x, const Tensor& weight, const Tensor& bias, double 
     T* py = y.data<T>();
     C *pm = mean.data<C>(), *pv = var.data<C>();
     c.each([&](int64_t first, int64_t m) {
-      double total[64];
-      C mu[64], scale[64], shift[64];
-      c.sum<C>(first, m, total, [&](int64_t, int64_t i) { return C(px[i]); });
+      double total[64] = {};
+      C mu[64] = {}, scale[64] = {}, shift[64] = {};
+      std::vector<C> x_buffer, y_buffer;
+      const auto read = [&](int64_t at) { return computable(px + at, c.inner, x_buffer); };
+      if (c.long_runs()) c.each_run(first, [&](int64_t at) { total[0] += sum_of(read(at), c.inner); });
+      else c.sum(first, m, total, [&](int64_t, int64_t i) { return C(px[i]); });
       for (int64_t k = 0; k < m; k++) pm[first + k] = mu[k] = C(total[k] / n);
-      c.sum<C>(first, m, total, [&](int64_t k, int64_t i) { const C u = C(px[i]) - mu[k]; return u * u; });
+      if (c.long_runs()) {
+        total[0] = 0;
+        c.each_run(first, [&](int64_t at) { total[0] += squares_of(read(at), mu[0], c.inner); });
+      } else c.sum(first, m, total, [&](int64_t k, int64_t i) { const C u = C(px[i]) - mu[k]; return u * u; });
       for (int64_t k = 0; k < m; k++) {
         pv[first + k] = C(total[k] / n);
         scale[k] = C(1 / std::sqrt(total[k] / n + eps)) * (w ? C(w[first + k]) : C(1));
         shift[k] = b ? C(b[first + k]) : C(0);
       }
-      c.map(first, m, [&](int64_t k, int64_t i) { py[i] = T((C(px[i]) - mu[k]) * scale[k] + shift[k]); });
+      if (!c.long_runs()) return c.map(first, m, [&](int64_t k, int64_t i) { py[i] = T((C(px[i]) - mu[k]) * scale[k] + shift[k]); });
+      c.each_run(first, [&](int64_t at) {
+        C* out = place(py + at, c.inner, y_buffer);
+        affine(read(at), mu[0], scale[0], -shift[0], out, c.inner);
+        put(out, py + at, c.inner);
+      });
     });
   });
 }
@@ -176,20 +248,39 @@ void channels_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, co
     T* out = dx.data<T>();
     const C *mu = mean.data<C>(), *pv = var.data<C>();
     c.each([&](int64_t first, int64_t m) {
-      double sums[64], products[64];
-      C scale[64], average[64], slope[64];
-      c.sum<C>(first, m, sums, [&](int64_t, int64_t i) { return C(pd[i]); });
-      c.sum<C>(first, m, products, [&](int64_t k, int64_t i) { return C(pd[i]) * (C(px[i]) - mu[first + k]); });
+      double sums[64] = {}, products[64] = {};
+      C scale[64] = {}, average[64] = {}, steep[64] = {};
+      std::vector<C> x_buffer, d_buffer, out_buffer;
+      const auto read_x = [&](int64_t at) { return computable(px + at, c.inner, x_buffer); };
+      const auto read_d = [&](int64_t at) { return computable(pd + at, c.inner, d_buffer); };
+      if (c.long_runs()) {
+        sums[0] = products[0] = 0;
+        c.each_run(first, [&](int64_t at) {
+          double both[2];
+          slope_sums(read_d(at), static_cast<const C*>(nullptr), read_x(at), mu[first], c.inner, both);
+          sums[0] += both[0];
+          products[0] += both[1];
+        });
+      } else {
+        c.sum(first, m, sums, [&](int64_t, int64_t i) { return C(pd[i]); });
+        c.sum(first, m, products, [&](int64_t k, int64_t i) { return C(pd[i]) * (C(px[i]) - mu[first + k]); });
+      }
       for (int64_t k = 0; k < m; k++) {
         const double s = 1 / std::sqrt(double(pv[first + k]) + eps);
         scale[k] = C(s) * (w ? C(w[first + k]) : C(1));
         average[k] = C(sums[k] / n);
-        slope[k] = C(products[k] / n * s * s);
+        steep[k] = C(products[k] / n * s * s);
         if (dweight) dweight.data<T>()[first + k] = T(C(products[k] * s));
         if (dbias) dbias.data<T>()[first + k] = T(C(sums[k]));
       }
-      c.map(first, m, [&](int64_t k, int64_t i) {
-        out[i] = T(scale[k] * (C(pd[i]) - average[k] - (C(px[i]) - mu[first + k]) * slope[k]));
+      if (!c.long_runs())
+        return c.map(first, m, [&](int64_t k, int64_t i) {
+          out[i] = T(scale[k] * (C(pd[i]) - average[k] - (C(px[i]) - mu[first + k]) * steep[k]));
+        });
+      c.each_run(first, [&](int64_t at) {
+        C* to = place(out + at, c.inner, out_buffer);
+        slope(read_d(at), static_cast<const C*>(nullptr), read_x(at), mu[first], scale[0], average[0], steep[0], to, c.inner);
+        put(to, out + at, c.inner);
       });
     });
   });

@@ -11,6 +11,7 @@
 
 #include "core/kernels.h"
 #include "cpu/loops.h"
+#include "cpu/simd.h"
 
 namespace chainrule {
 namespace {
@@ -105,8 +106,12 @@ template <class R> typename R::Total merge_lanes(const typename R::Lane* lane) {
   }
 }
 
+template <class R> constexpr bool is_float_sum = std::is_same_v<R, Sum<float>>;
+
 // One run of n elements into one total.
 template <class R, class T> typename R::Total fold_run(typename R::Total total, const T* p, int64_t n, int64_t step) {
+  if constexpr (is_float_sum<R>)
+    if (step == 1 && n >= lanes) return total + simd().sum_run(p, n);
   using C = compute_t<T>;
   using Lane = typename R::Lane;
   using Total = typename R::Total;
@@ -142,6 +147,8 @@ void fold_rows(typename R::Total* total, const T* p, int64_t m, int64_t step, in
     p += n / joined * joined * m;
     n %= joined;
   }
+  if constexpr (is_float_sum<R>)
+    if (step == 1) return simd().sum_rows(p, stride, n, m, total);
   Lane lane[width];
   for (int64_t i = 0; i < n; i += block) {
     std::fill_n(lane, m, R::lane_start);

@@ -24,6 +24,11 @@ double exp_minus(const double* x, double m, double* y, int64_t n) {
   }
   return total;
 }
+// y = (x - a) b - c
+void affine(const float* x, float a, float b, float c, float* y, int64_t n) { simd().affine(x, a, b, c, y, n); }
+void affine(const double* x, double a, double b, double c, double* y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - a) * b - c;
+}
 
 // log Σ eˣ = m + log_sum. In a line of -∞ both are 0: then softmax is 0 and its logarithm x itself.
 template <class C> struct Norm { C m, log_sum, scale; };
@@ -34,11 +39,11 @@ template <class C> Norm<C> norm_of(const C* x, C* exps, int64_t n) {
 }
 template <class C> void softmax_line(const C* x, C* y, int64_t n) {
   const C scale = norm_of(x, y, n).scale;
-  for (int64_t i = 0; i < n; i++) y[i] *= scale;
+  affine(y, C(0), scale, C(0), y, n);
 }
 template <class C> void log_softmax_line(const C* x, C* y, int64_t n) {
   const Norm<C> norm = norm_of<C>(x, nullptr, n);
-  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - norm.m) - norm.log_sum;
+  affine(x, norm.m, C(1), norm.log_sum, y, n);
 }
 
 // The same for m columns of n rows, side by side: x and y have rows `step` apart and may be one.
@@ -76,7 +81,7 @@ void along(const Tensor& x, Tensor& y, bool logarithm) {
       else if (logarithm) log_softmax_line(x, y, n);
       else softmax_line(x, y, n);
     };
-    parallel_for(x.dim(0) * blocks, std::max<int64_t>(1, grain / (4 * n * side)), [&](int64_t begin, int64_t end) {
+    parallel_for(x.dim(0) * blocks, std::max<int64_t>(1, grain / (n * side)), [&](int64_t begin, int64_t end) {
       std::vector<C> buffer(std::is_same_v<T, C> ? 0 : size_t(n * side));
       for (int64_t b = begin; b < end; b++) {
         const int64_t first = b % blocks * side, m = std::min(side, inner - first), at = b / blocks * n * inner + first;
@@ -160,7 +165,8 @@ void cross_entropy_slope(const Tensor& z, const Tensor& classes, const Tensor& d
       if constexpr (std::is_same_v<T, C>) exps = out;
       const C weight = C(pd[r]), off = C(smoothing / double(K)), on = C(1 - smoothing);
       const C scale = norm_of(row, exps, K).scale, hit = exps[c[r]];
-      for (int64_t k = 0; k < K; k++) out[k] = T((exps[k] * scale - off) * weight);
+      affine(exps, C(0), scale * weight, off * weight, exps, K);
+      if constexpr (!std::is_same_v<T, C>) for (int64_t k = 0; k < K; k++) out[k] = T(exps[k]);
       out[c[r]] = T((hit * scale - off - on) * weight);
     });
   });

@@ -100,7 +100,8 @@ struct SimdTable {
   VectorFunction exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, gelu_slope, sin, cos, tan, atan;
   VectorFunction floor, ceil, round, trunc;
   float (*largest)(const float* x, int64_t n);
-  double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m); its terms into y, if there is one
+  double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m), m >= x; its terms into y, if there is one
+  void (*affine)(const float* x, float a, float b, float c, float* y, int64_t n);                 // y = (x - a) b - c
   // attention between its products: scores to numerators of weights, and slopes of weights to slopes of scores
   bool (*soften)(int64_t keys, float* s, int64_t ahead, float* m, float* l, float* less);
   void (*soft_slope)(int64_t keys, int64_t all, float* s, float* d, ptrdiff_t row, int64_t ahead, const float* log_sum, const float* mean);
@@ -117,6 +118,16 @@ struct SimdTable {
   RowTile<float> row_f32;
   RowTile<double> row_f64;
   Tile<float> tile_pairs;                    // of bfloat16, two in a float: where there are AVX512-BF16 instructions
+  // sums in float64: of a run, and total[k] += Σ x[r stride + k] over r < rows, for k < columns <= 1024
+  double (*sum_run)(const float* x, int64_t n);
+  void (*sum_rows)(const float* x, ptrdiff_t stride, int64_t rows, int64_t columns, double* total);
+  // normalisation of a row, weights w and b or none: Σ (x - m)²;  y = (x - m) s w + b;  with g = d w the sums Σ g and Σ g (x - m);
+  // y = s (g - first - (x - m) second);  of_w += d (x - m) s and of_b += d
+  double (*sum_squares)(const float* x, float m, int64_t n);
+  void (*standardize)(const float* x, float m, float s, const float* w, const float* b, float* y, int64_t n);
+  void (*slope_sums)(const float* d, const float* w, const float* x, float m, int64_t n, double* sums);
+  void (*slope)(const float* d, const float* w, const float* x, float m, float s, float first, float second, float* y, int64_t n);
+  void (*add_slopes)(const float* d, const float* x, float m, float s, float* of_w, float* of_b, int64_t n);
 };
 
 }  // namespace chainrule
