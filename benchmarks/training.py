@@ -95,8 +95,9 @@ def torch_mlp(torch):
 def torch_lenet(torch):
     """The layers of chainrule.models.LeNet."""
     nn = torch.nn
-    return nn.Sequential(nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 5), nn.ReLU(),
-                         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 10))
+    return nn.Sequential(nn.Conv2d(1, 16, 5), nn.MaxPool2d(2), nn.ReLU(),
+                         nn.Conv2d(16, 32, 5), nn.MaxPool2d(2), nn.ReLU(),
+                         nn.Flatten(), nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
 def jax_mlp(jax, x, y):

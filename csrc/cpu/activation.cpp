@@ -79,17 +79,43 @@ void mish_slope(const Tensor& d, const Tensor& x, Tensor& y) {
   });
 }
 
+// A function on [0, 8) as 32 polynomials of degree 7, equal to it in Chebyshev's points of each piece: what simd/normal.inc reads.
+struct Pieces {
+  static constexpr int count = 32, points = 8;
+  float table[points * count];
+  template <class F> explicit Pieces(F f) {
+    for (int k = 0; k < count; k++) {
+      double at[points], divided[points], power[points] = {};
+      for (int i = 0; i < points; i++) {
+        at[i] = 0.125 * std::cos(M_PI * (i + 0.5) / points);
+        divided[i] = f((k + 0.5) / 4 + at[i]);
+      }
+      for (int j = 1; j < points; j++)                       // Newton's divided differences ...
+        for (int i = points - 1; i >= j; i--) divided[i] = (divided[i] - divided[i - 1]) / (at[i] - at[i - j]);
+      for (int i = points - 1; i >= 0; i--) {                // ... multiplied out: powers of r
+        for (int q = points - 1; q > 0; q--) power[q] = power[q - 1] - at[i] * power[q];
+        power[0] = divided[i] - at[i] * power[0];
+      }
+      for (int q = 0; q < points; q++) table[q * count + k] = float(power[q]);
+    }
+  }
+};
+double below(double a) { return 0.5 * std::erfc(a * M_SQRT1_2); }                        // Φ(-a)
+double density(double x) { return std::exp(-0.5 * x * x) * (0.5 * M_2_SQRTPI * M_SQRT1_2); }
+
 // x Φ(x) with Φ(x) = erfc(-x / √2) / 2, which keeps its digits for negative x
-double gelu_slope_of(double x) {
-  return 0.5 * std::erfc(-x * M_SQRT1_2) + x * std::exp(-0.5 * x * x) * (0.5 * M_2_SQRTPI * M_SQRT1_2);
-}
 void gelu(const Tensor& x, Tensor& y) {
-  vector_map(x, y, [](auto x) { return -x * decltype(x)(M_SQRT1_2); }, simd().erfc, std::erfc,
-             [](auto x, auto e) { return not_below(x) * (e / 2); });
+  static const Pieces tail(below);
+  vector_map(x, y, [](const float* x, float* y, int64_t n) { simd().gelu(tail.table, x, y, n); },
+             [](double x) { return not_below(x) * below(-x); });
 }
 void gelu_slope(const Tensor& d, const Tensor& x, Tensor& y) {
-  vector_map(d, x, y, [](auto, auto x) { return within(x); }, simd().gelu_slope, gelu_slope_of,
-             [](auto d, auto, auto slope) { return d * slope; });
+  static const Pieces tail([](double a) { return below(a) - a * density(a); });
+  vector_map(d, x, y, [](const float* d, const float* x, float* y, int64_t n) { simd().gelu_slope(tail.table, d, x, y, n); },
+             [](double d, double x0) {
+    const double x = within(x0);
+    return d * (below(-x) + x * density(x));
+  });
 }
 
 // x (1 + tanh u) / 2 = x / (1 + e^-2u) with u = √(2/π) (x + 0.044715 x³).  Hendrycks, Gimpel: arXiv 1606.08415

@@ -78,6 +78,16 @@ void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
     using T = typename decltype(tag)::type;
     const T* pd = d.data<T>();
     T* py = y.data<T>();
+    if (inner == 1)
+      return parallel_for(outer, std::max<int64_t>(1, grain / m), [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; o++) {
+          T* line = py + o * n;
+          for (int64_t at = o * m; at < (o + 1) * m; at++) {
+            T& to = line[checked(pi[at], n, "scatter_add")];
+            to = T(compute_t<T>(to) + compute_t<T>(pd[at]));
+          }
+        }
+      });
     parallel_for(outer * chunks, std::max<int64_t>(1, grain / (m * std::min(inner, width))), [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; task++) {
         const int64_t o = task / chunks, first = task % chunks * width, last = std::min(inner, first + width);

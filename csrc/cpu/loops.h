@@ -4,6 +4,7 @@
 
 #include "core/tensor.h"
 #include "cpu/parallel.h"
+#include "cpu/simd.h"
 
 namespace chainrule {
 
@@ -79,14 +80,20 @@ void each_row(const Shape& shape, const std::array<const Shape*, N>& strides, Ro
   });
 }
 
+// Whether these do not fit into the last cache together. Then results are written past it: a line need not be read to be
+// written, which takes a third of the traffic from a sum of two arrays.
+template <class... Ts> bool past_caches(const Ts&... ts) {
+  return (0 + ... + (ts.contiguous() ? ts.size() * itemsize(ts.dtype()) : 0)) > last_cache();
+}
+
 // y[i] = f(x[i]) and y[i] = f(a[i], b[i]) with unit steps told to the compiler, so that it vectorises.
-template <class X, class Y, class F> void map_row(const X* x, int64_t sx, Y* y, int64_t sy, int64_t n, F f) {
+template <class X, class Y, class F> [[gnu::noinline]] void map_row(const X* x, int64_t sx, Y* y, int64_t sy, int64_t n, F f) {
   using C = compute_t<X>;
   if (sx == 1 && sy == 1) for (int64_t i = 0; i < n; i++) y[i] = Y(f(C(x[i])));
   else for (int64_t i = 0; i < n; i++) y[i * sy] = Y(f(C(x[i * sx])));
 }
 template <class X, class Y, class F>
-void map_row(const X* a, int64_t sa, const X* b, int64_t sb, Y* y, int64_t sy, int64_t n, F f) {
+[[gnu::noinline]] void map_row(const X* a, int64_t sa, const X* b, int64_t sb, Y* y, int64_t sy, int64_t n, F f) {
   using C = compute_t<X>;
   if (sa == 1 && sb == 1 && sy == 1) for (int64_t i = 0; i < n; i++) y[i] = Y(f(C(a[i]), C(b[i])));
   else if (sa == 1 && sb == 0 && sy == 1) { const C v = C(*b); for (int64_t i = 0; i < n; i++) y[i] = Y(f(C(a[i]), v)); }
@@ -94,11 +101,26 @@ void map_row(const X* a, int64_t sa, const X* b, int64_t sb, Y* y, int64_t sy, i
   else for (int64_t i = 0; i < n; i++) y[i * sy] = Y(f(C(a[i * sa]), C(b[i * sb])));
 }
 
+// The same by way of a buffer, past the caches: row(first, n, to)
+template <class Y, class Row> void stream_row(Y* y, int64_t n, Row&& row) {
+  constexpr int64_t block = 4096 / sizeof(Y);
+  Y buffer[block];
+  for (int64_t begin = 0; begin < n; begin += block) {
+    const int64_t m = std::min(block, n - begin);
+    row(begin, m, buffer);
+    simd().stream(buffer, y + begin, size_t(m) * sizeof(Y));
+  }
+  simd().fence();
+}
+
 template <class X, class Y, class F> void map(const Tensor& x, const Tensor& y, F f) {
   const X* px = x.data<X>();
   Y* py = y.data<Y>();
   if (x.contiguous() && y.contiguous() && x.size() <= grain) return map_row(px, 1, py, 1, x.size(), f);
+  const bool past = past_caches(x, y);
   each_row<2>(x.shape(), {&x.strides(), &y.strides()}, [&](const auto& at, int64_t n, const auto& step) {
+    if (past && step[1] == 1)
+      return stream_row(py + at[1], n, [&](int64_t i, int64_t m, Y* to) { map_row(px + at[0] + i * step[0], step[0], to, 1, m, f); });
     map_row(px + at[0], step[0], py + at[1], step[1], n, f);
   });
 }
@@ -107,7 +129,12 @@ template <class X, class Y, class F> void map(const Tensor& a, const Tensor& b, 
   Y* py = y.data<Y>();
   if (a.contiguous() && b.contiguous() && y.contiguous() && y.size() <= grain)
     return map_row(pa, 1, pb, 1, py, 1, y.size(), f);
+  const bool past = past_caches(a, b, y);
   each_row<3>(y.shape(), {&a.strides(), &b.strides(), &y.strides()}, [&](const auto& at, int64_t n, const auto& step) {
+    if (past && step[2] == 1)
+      return stream_row(py + at[2], n, [&](int64_t i, int64_t m, Y* to) {
+        map_row(pa + at[0] + i * step[0], step[0], pb + at[1] + i * step[1], step[1], to, 1, m, f);
+      });
     map_row(pa + at[0], step[0], pb + at[1], step[1], py + at[2], step[2], n, f);
   });
 }

@@ -72,15 +72,15 @@ template <class T, class C> const C* computable(const T* row, int64_t n, std::ve
   }
 }
 // Where to make a row that goes to `out`, and its way there.
-template <class T, class C> C* place(T* out, int64_t n, std::vector<C>& buffer) {
-  if constexpr (std::is_same_v<T, C>) return out;
-  else {
-    buffer.resize(size_t(n));
-    return buffer.data();
-  }
+template <class T, class C> C* place(T* out, int64_t n, std::vector<C>& buffer, bool past = false) {
+  if constexpr (std::is_same_v<T, C>)
+    if (!past) return out;
+  buffer.resize(size_t(n));
+  return buffer.data();
 }
 template <class T, class C> void put(const C* row, T* out, int64_t n) {
   if constexpr (!std::is_same_v<T, C>) for (int64_t i = 0; i < n; i++) out[i] = T(row[i]);
+  else if (row != out) simd().stream(row, out, size_t(n) * sizeof(T));
 }
 template <class T> const T* pointer(const Tensor& t) { return t ? t.data<T>() : nullptr; }
 // γ or β in the type of computation, or none.
@@ -130,6 +130,7 @@ void rows_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, const 
     const C *pm = mean.data<C>(), *ps = scale.data<C>();
     std::vector<C> w_buffer;
     const C* w = weights<T>(weight, n, w_buffer);
+    const bool past = past_caches(x, d, dx);
     parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
       std::vector<C> x_buffer, d_buffer, out_buffer, few(size_t(dweight || dbias ? 2 * n : 0));
       for (int64_t part = begin; part < end; part++) {
@@ -141,7 +142,7 @@ void rows_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, const 
         const int64_t first_row = part * count / parts, last_row = (part + 1) * count / parts;
         for (int64_t r = first_row; r < last_row; r++) {
           const C *row = computable(px + r * n, n, x_buffer), *dr = computable(pd + r * n, n, d_buffer);
-          C* out = place(to + r * n, n, out_buffer);
+          C* out = place(to + r * n, n, out_buffer, past);
           const C m = pm[r], s = ps[r];
           double both[2];
           slope_sums(dr, w, row, m, n, both);
@@ -152,6 +153,7 @@ void rows_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, const 
           if ((r - first_row) % 64 == 63) pass_on();
         }
         pass_on();
+        if (past) simd().fence();
       }
     });
     const auto finish = [&](Tensor& y, int64_t offset) {
@@ -209,6 +211,7 @@ void channels(const Tensor& x, const Tensor& weight, const Tensor& bias, double 
     const T *px = x.data<T>(), *w = pointer<T>(weight), *b = pointer<T>(bias);
     T* py = y.data<T>();
     C *pm = mean.data<C>(), *pv = var.data<C>();
+    const bool past = past_caches(x, y);
     c.each([&](int64_t first, int64_t m) {
       double total[64] = {};
       C mu[64] = {}, scale[64] = {}, shift[64] = {};
@@ -228,10 +231,11 @@ void channels(const Tensor& x, const Tensor& weight, const Tensor& bias, double 
       }
       if (!c.long_runs()) return c.map(first, m, [&](int64_t k, int64_t i) { py[i] = T((C(px[i]) - mu[k]) * scale[k] + shift[k]); });
       c.each_run(first, [&](int64_t at) {
-        C* out = place(py + at, c.inner, y_buffer);
+        C* out = place(py + at, c.inner, y_buffer, past);
         affine(read(at), mu[0], scale[0], -shift[0], out, c.inner);
         put(out, py + at, c.inner);
       });
+      if (past) simd().fence();
     });
   });
 }
@@ -247,6 +251,7 @@ void channels_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, co
     const T *px = x.data<T>(), *pd = d.data<T>(), *w = pointer<T>(weight);
     T* out = dx.data<T>();
     const C *mu = mean.data<C>(), *pv = var.data<C>();
+    const bool past = past_caches(x, d, dx);
     c.each([&](int64_t first, int64_t m) {
       double sums[64] = {}, products[64] = {};
       C scale[64] = {}, average[64] = {}, steep[64] = {};
@@ -278,10 +283,11 @@ void channels_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, co
           out[i] = T(scale[k] * (C(pd[i]) - average[k] - (C(px[i]) - mu[first + k]) * steep[k]));
         });
       c.each_run(first, [&](int64_t at) {
-        C* to = place(out + at, c.inner, out_buffer);
+        C* to = place(out + at, c.inner, out_buffer, past);
         slope(read_d(at), static_cast<const C*>(nullptr), read_x(at), mu[first], scale[0], average[0], steep[0], to, c.inner);
         put(to, out + at, c.inner);
       });
+      if (past) simd().fence();
     });
   });
 }

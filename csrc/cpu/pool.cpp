@@ -1,4 +1,6 @@
 // Maxima over windows, and products with a band along one axis.
+#include <cstring>
+
 #include "core/kernels.h"
 #include "core/windows.h"
 #include "cpu/loops.h"
@@ -49,6 +51,63 @@ struct Taps {
   }
 };
 
+// Windows of 2 x 2 side by side, as nets for pictures have them: four at a time, a shuffle parts odd from even columns.
+typedef float Four __attribute__((vector_size(16)));
+typedef int32_t FourNumbers __attribute__((vector_size(16)));
+typedef int64_t FourPositions __attribute__((vector_size(32)));
+bool in_pairs(const PoolAxis& a) {
+  for (size_t i = 0; i < a.start.size(); i++)
+    if (a.start[i] != int64_t(2 * i) || a.count[i] != 2 || a.step != 1) return false;
+  return true;
+}
+Four four_at(const float* p) {
+  Four v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+// A line of n windows over two rows `width` apart; `corner` is the position of its first element.
+void pool_pairs(const float* x, int64_t width, int64_t n, int64_t corner, float* value, int64_t* at) {
+  const int32_t below = int32_t(width);
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const float* p = x + 2 * i;
+    const Four a = four_at(p), b = four_at(p + 4), c = four_at(p + width), d = four_at(p + width + 4);
+    Four best = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+    FourNumbers found{};
+    const auto see = [&](Four v, int32_t tap) {
+      const FourNumbers takes = ~(v <= best) & (best == best);               // the first of the largest stays, and the first NaN
+      best = takes ? v : best;
+      found = takes ? found * 0 + tap : found;
+    };
+    see(__builtin_shufflevector(a, b, 1, 3, 5, 7), 1);
+    see(__builtin_shufflevector(c, d, 0, 2, 4, 6), below);
+    see(__builtin_shufflevector(c, d, 1, 3, 5, 7), below + 1);
+    std::memcpy(value + i, &best, sizeof best);
+    const FourPositions place = __builtin_convertvector(found + FourNumbers{0, 2, 4, 6}, FourPositions) + (corner + 2 * i);
+    std::memcpy(at + i, &place, sizeof place);
+  }
+  for (; i < n; i++) {
+    float best = x[2 * i];
+    int64_t found = 0;
+    for (const int64_t tap : {int64_t(1), width, width + 1}) {
+      const float v = x[2 * i + tap];
+      if (!(v <= best) && best == best) { best = v; found = tap; }
+    }
+    value[i] = best;
+    at[i] = corner + 2 * i + found;
+  }
+}
+void max_pool_pairs(const Tensor& x, const std::vector<PoolAxis>& axes, Tensor& y, Tensor& index) {
+  const int64_t height = axes[1].n, width = axes[2].n, H = y.dim(2), W = y.dim(3);
+  parallel_for(x.dim(0) * H, 1 + grain / (4 * W + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t line = begin; line < end; line++) {
+      const int64_t corner = 2 * (line % H) * width;
+      pool_pairs(x.data<float>() + line / H * height * width + corner, width, W, corner, y.data<float>() + line * W,
+                 index.data<int64_t>() + line * W);
+    }
+  });
+}
+
 template <class T> void max_pool_of(const Tensor& x, const std::vector<PoolAxis>& axes, Tensor& y, Tensor& index) {
   using C = compute_t<T>;
   using N = std::conditional_t<sizeof(C) == 8, int64_t, int32_t>;              // as wide as C, so that lanes match
@@ -87,6 +146,8 @@ template <class T> void max_pool_of(const Tensor& x, const std::vector<PoolAxis>
 
 void max_pool(const Tensor& x, const std::vector<PoolAxis>& axes, Tensor& y, Tensor& index) {
   if (y.size() == 0) return;
+  const bool pairs = axes[0].n == 1 && in_pairs(axes[1]) && in_pairs(axes[2]) && axes[2].n < (1 << 30);
+  if (pairs && x.dtype() == DType::float32) return max_pool_pairs(x, axes, y, index);
   each_number(x.dtype(), [&](auto tag) { max_pool_of<typename decltype(tag)::type>(x, axes, y, index); });
 }
 

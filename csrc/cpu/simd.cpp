@@ -1,5 +1,7 @@
 #include "cpu/simd.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -34,6 +36,14 @@ const Tile<float>* pair_tile() {
 #else
   return nullptr;
 #endif
+}
+
+int64_t last_cache() {
+#if defined(__x86_64__) && defined(_SC_LEVEL3_CACHE_SIZE)
+  static const int64_t bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  if (bytes > 0) return bytes;
+#endif
+  return INT64_MAX;                            // stores that go past the caches are only written for x86
 }
 
 }  // namespace chainrule

@@ -15,7 +15,11 @@ Tensor product(const Tensor& a, const Tensor& b) {
   Tensor y = output("matmul", {a.dim(0), a.dim(1), b.dim(2)}, a.dtype(), {a, b});
   kernel::matmul(y.device(), a, b, y);
   link(y, a, [b](const Tensor& d) { return product(d, b); }, [b](const Tensor& d) { return product(d, transposed(b)); });
-  link(y, b, [a](const Tensor& d) { return product(a, d); }, [a](const Tensor& d) { return product(transposed(a), d); });
+  // The adjoint of a transposed view, such as W in x Wᵀ, is made as that of what it views: row-major there.
+  const bool turned = b.stride(1) == 1 && b.stride(2) != 1;
+  link(y, b, [a](const Tensor& d) { return product(a, d); }, [a, turned](const Tensor& d) {
+    return turned ? transposed(product(transposed(d), a)) : product(transposed(a), d);
+  });
   return y;
 }
 

@@ -97,7 +97,7 @@ struct SimdTable {
   TapTile<double> taps_f64;
   DotTile<float> dots_f32;
   DotTile<double> dots_f64;
-  VectorFunction exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, gelu_slope, sin, cos, tan, atan;
+  VectorFunction exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, sin, cos, tan, atan;
   VectorFunction floor, ceil, round, trunc;
   float (*largest)(const float* x, int64_t n);
   double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m), m >= x; its terms into y, if there is one
@@ -128,6 +128,12 @@ struct SimdTable {
   void (*slope_sums)(const float* d, const float* w, const float* x, float m, int64_t n, double* sums);
   void (*slope)(const float* d, const float* w, const float* x, float m, float s, float first, float second, float* y, int64_t n);
   void (*add_slopes)(const float* d, const float* x, float m, float s, float* of_w, float* of_b, int64_t n);
+  // y = x Φ(x) and y = d (Φ(x) + x φ(x)); the tables are those of activation.cpp
+  void (*gelu)(const float* table, const float* x, float* y, int64_t n);
+  void (*gelu_slope)(const float* table, const float* d, const float* x, float* y, int64_t n);
+  // copies bytes to where they will not be read soon: past the caches, if the machine can
+  void (*stream)(const void* from, void* to, size_t bytes);
+  void (*fence)();                           // after the last of them
 };
 
 }  // namespace chainrule

@@ -7,7 +7,7 @@ from ..nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
 
 
 class LeNet(Module):
-    """conv - ReLU - max pool, twice, then two dense layers: LeNet-5 with today's parts.   Book: §6.4, §6.5
+    """conv - max pool - ReLU, twice, then two dense layers: LeNet-5 with today's parts.   Book: §6.4, §6.5
 
     Shapes  x (N, channels, size, size) -> z (N, classes), scores for the loss cross_entropy
     Start   as Conv2d and Linear
@@ -24,8 +24,8 @@ class LeNet(Module):
         for _ in range(2):
             side = (side - k + 1 + 2 * padding) // 2
         self.trunk = Sequential(
-            Conv2d(channels, width, k, padding=padding, rng=rng), ReLU(), MaxPool2d(2),
-            Conv2d(width, 2 * width, k, padding=padding, rng=rng), ReLU(), MaxPool2d(2))
+            Conv2d(channels, width, k, padding=padding, rng=rng), MaxPool2d(2), ReLU(),
+            Conv2d(width, 2 * width, k, padding=padding, rng=rng), MaxPool2d(2), ReLU())
         self.head = Sequential(Flatten(), Linear(2 * width * side * side, 128, rng=rng), ReLU(),
                                Linear(128, classes, rng=rng))
 
