@@ -11,6 +11,7 @@ def cases(peers, rng, tiny):
     x, y = a.numpy(), b.numpy()
     s, t = (peers.torch.from_numpy(v) for v in (x, y)) if peers.torch else (None, None)
     torch = peers.torch
+    compiled = jax_work(peers.jax, x, y) if peers.jax else {}
     work = {                                                 # ours, NumPy's, PyTorch's, passes over memory
         "add": (lambda: a + b, lambda: x + y, lambda: s + t, 3),
         "exp": (lambda: cr.exp(a), lambda: np.exp(x), lambda: torch.exp(s), 2),
@@ -21,11 +22,25 @@ def cases(peers, rng, tiny):
         "sum of columns": (lambda: cr.sum(a, 0), lambda: x.sum(0), lambda: s.sum(0), 1),
     }
     for name, (ours, numpy, theirs, passes) in work.items():
-        yield Case(f"{name} {rows}x2048", ours, pick(peers, numpy=numpy, torch=theirs),
-                   moved=passes * a.nbytes)
+        theirs = pick(peers, numpy=numpy, torch=theirs, jax=compiled.get(name))
+        yield Case(f"{name} {rows}x2048", ours, theirs, moved=passes * a.nbytes)
     yield gelu_both_ways(peers, a, s)
     yield small(peers)
     yield chain(peers)
+
+
+def jax_work(jax, x, y):
+    """{name: a call of that function compiled by JAX}."""
+    jnp = jax.numpy
+    functions = {"add": lambda u, v: u + v, "exp": lambda u, v: jnp.exp(u), "tanh": lambda u, v: jnp.tanh(u),
+                 "gelu": lambda u, v: jax.nn.gelu(u, approximate=False), "sum of all": lambda u, v: u.sum(),
+                 "sum of rows": lambda u, v: u.sum(1), "sum of columns": lambda u, v: u.sum(0)}
+    u, v = jnp.asarray(x), jnp.asarray(y)
+
+    def call(f):
+        compiled = jax.jit(f)
+        return lambda: compiled(u, v).block_until_ready()
+    return {name: call(f) for name, f in functions.items()}
 
 
 def pick(peers, **work):

@@ -42,6 +42,30 @@ def sanitized():
     return cr.memory()["cached"] == 0
 
 
+@pytest.mark.parametrize("net", ["MLP", "LeNet"])
+def test_a_warm_training_step_asks_the_system_for_no_memory(net):
+    rng = cr.Rng(0)
+    model = cr.nn.MLP(64, 32, 10, rng=rng) if net == "MLP" else cr.models.LeNet(10, size=8, width=4, rng=rng)
+    x = cr.normal((16, 64) if net == "MLP" else (16, 1, 8, 8), rng=rng)
+    y = cr.randint(10, shape=(16,), rng=rng)
+    adam = cr.optim.Adam(model)
+
+    def step():
+        _, grads = cr.value_and_grad(lambda model: cr.losses.cross_entropy(model(x), y))(model)
+        adam.update(grads)
+
+    for _ in range(3):
+        step()
+    before = cr.memory()
+    for _ in range(100):
+        step()
+    after = cr.memory()
+    assert after["in_use"] == before["in_use"]
+    assert after["allocations"] > before["allocations"]
+    if not sanitized():
+        assert after["system_calls"] == before["system_calls"]
+
+
 def test_views_hold_their_bytes_and_no_more():
     before = in_use()
     x = cr.zeros((1000, 1000))

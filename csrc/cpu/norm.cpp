@@ -156,13 +156,10 @@ void rows_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, const 
         if (past) simd().fence();
       }
     });
+    for (int64_t part = 1; part < parts; part++)
+      for (int64_t i = 0; i < 2 * n; i++) sums[size_t(i)] += sums[size_t(part * 2 * n + i)];
     const auto finish = [&](Tensor& y, int64_t offset) {
-      T* p = y.data<T>();
-      for (int64_t i = 0; i < n; i++) {
-        double total = 0;
-        for (int64_t part = 0; part < parts; part++) total += sums[size_t(part * 2 * n + offset + i)];
-        p[i] = T(C(total));
-      }
+      for (int64_t i = 0; i < n; i++) y.data<T>()[i] = T(C(sums[size_t(offset + i)]));
     };
     if (dweight) finish(dweight, 0);
     if (dbias) finish(dbias, n);

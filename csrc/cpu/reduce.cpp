@@ -248,7 +248,7 @@ template <template <class> class Kind, class T> void reduce(const Tensor& x, Ten
   const int64_t parts = tasks < 32 ? std::clamp<int64_t>(work / 65536, 1, std::min<int64_t>(outer, 64)) : 1;
   const std::unique_ptr<Total[]> partial(parts > 1 ? new Total[size_t(parts * tasks * width)] : nullptr);
 
-  parallel_for(tasks * parts, std::max<int64_t>(1, grain * parts / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
+  parallel_for(tasks * parts, std::max<int64_t>(1, 4 * grain * parts / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
     Nest inner = p.reduced;
     const Axis& rows = inner.back();
     Walk at = kept(begin % tasks / chunks);

@@ -1,6 +1,8 @@
 #include "cpu/simd.h"
 
-#include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <cstdlib>
 #include <cstring>
@@ -38,12 +40,23 @@ const Tile<float>* pair_tile() {
 #endif
 }
 
-int64_t last_cache() {
-#if defined(__x86_64__) && defined(_SC_LEVEL3_CACHE_SIZE)
-  static const int64_t bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  if (bytes > 0) return bytes;
-#endif
-  return INT64_MAX;                            // stores that go past the caches are only written for x86
+#if defined(__x86_64__)
+// The last cache that the processor lists, which is that of these cores; sysconf may tell that of all of them.
+static int64_t ask_last_cache() {
+  int64_t bytes = 0;
+  unsigned vendor = 0, a = 0, b = 0, c = 0, d = 0;
+  __get_cpuid(0, &a, &vendor, &c, &d);
+  const unsigned leaf = vendor == 0x68747541 ? 0x8000001d : 4;             // "Auth", of AuthenticAMD
+  for (unsigned i = 0; i < 8 && __get_cpuid_count(leaf, i, &a, &b, &c, &d) && (a & 31); i++)
+    bytes = int64_t((b >> 22) + 1) * ((b >> 12 & 1023) + 1) * ((b & 4095) + 1) * (int64_t(c) + 1);
+  return bytes ? bytes : INT64_MAX;
 }
+int64_t last_cache() {
+  static const int64_t bytes = ask_last_cache();
+  return bytes;
+}
+#else
+int64_t last_cache() { return INT64_MAX; }     // nothing goes past the caches here
+#endif
 
 }  // namespace chainrule

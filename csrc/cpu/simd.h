@@ -10,7 +10,7 @@ const SimdTable& simd();
 // Of products of bfloat16 in pairs, if this machine has the instruction.
 const Tile<float>* pair_tile();
 
-// Bytes of the cache that the cores share; more than any array has where they cannot be asked for.
+// Bytes of the cache that the cores share; more than any array has where that is not known.
 int64_t last_cache();
 
 }  // namespace chainrule

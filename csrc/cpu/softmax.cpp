@@ -116,7 +116,7 @@ template <class T, class Row> void each_score_row(const Tensor& z, int64_t rows,
   using C = compute_t<T>;
   const int64_t K = z.dim(-1);
   const T* pz = z.data<T>();
-  parallel_for(rows, std::max<int64_t>(1, grain / (4 * std::max<int64_t>(K, 1))), [&](int64_t begin, int64_t end) {
+  parallel_for(rows, std::max<int64_t>(1, grain / std::max<int64_t>(K, 1)), [&](int64_t begin, int64_t end) {
     std::vector<C> buffer(std::is_same_v<T, C> ? 0 : size_t(K));
     for (int64_t r = begin; r < end; r++) {
       if constexpr (std::is_same_v<T, C>) row(r, pz + r * K, static_cast<C*>(nullptr));

@@ -12,8 +12,9 @@ using PlainFunction = double (*)(double);
 namespace detail {
 constexpr int64_t block = 1024;                // numbers in a buffer: some 4 of them fit into the first cache
 
-// n numbers from p as floats: where they lie, if they are, else in `row`.
-template <class T> const float* read_block(const T* p, int64_t step, float* row, int64_t n) {
+// n numbers from p as floats: where they lie, if they are, else in `row`, which may hold one number again and again already.
+template <class T> const float* read_block(const T* p, int64_t step, float* row, int64_t n, bool filled = false) {
+  if (filled && step == 0) return row;
   if constexpr (std::is_same_v<T, float>)
     if (step == 1) return p;
   if (step == 1) for (int64_t i = 0; i < n; i++) row[i] = float(p[i]);
@@ -69,8 +70,8 @@ template <class F, class P> void vector_map(const Tensor& a, const Tensor& b, co
         const int64_t m = std::min(detail::block, n - begin);
         T* py = y.data<T>() + at[2] + begin * step[2];
         float* out = past ? result : detail::write_place(py, step[2], result);
-        f(detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], row_a, m),
-          detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], row_b, m), out, m);
+        f(detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], row_a, m, begin > 0),
+          detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], row_b, m, begin > 0), out, m);
         detail::write_block(out, py, step[2], m, past);
       }
       if (past) simd().fence();
@@ -121,8 +122,8 @@ void vector_map(const Tensor& a, const Tensor& b, const Tensor& y, Before before
       for (int64_t begin = 0; begin < n; begin += detail::block) {
         const int64_t m = std::min(detail::block, n - begin);
         T* py = y.data<T>() + at[2] + begin * step[2];
-        const float* pa = detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], row_a, m);
-        const float* pb = detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], row_b, m);
+        const float* pa = detail::read_block(a.data<T>() + at[0] + begin * step[0], step[0], row_a, m, begin > 0);
+        const float* pb = detail::read_block(b.data<T>() + at[1] + begin * step[1], step[1], row_b, m, begin > 0);
         float* out = detail::write_place(py, step[2], result);
         for (int64_t i = 0; i < m; i++) value[i] = first(pa[i], pb[i]);
         f(value, value, m);

@@ -28,7 +28,9 @@ def _recording(keep_values: bool = False) -> Iterator[None]:
 
 def _released(value: Any) -> Any:
     """Results of the outermost transform carry no graph."""
-    return tree.map(_core._released, value) if _core._recording() == 0 else value
+    if _core._recording():
+        return value
+    return _core._released(value) if tree.is_leaf(value) else tree.map(_core._released, value)
 
 
 class _Run:

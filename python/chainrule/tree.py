@@ -66,7 +66,7 @@ def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[tu
 
 def _find_leaves(node: Any, name: str, is_leaf: Callable[[Any], bool], seen: set[int],
                  found: list[tuple[str, Tensor]]) -> None:
-    if _plain(node) or id(node) in seen:
+    if id(node) in seen:
         return
     if is_leaf(node):
         seen.add(id(node))
@@ -74,11 +74,14 @@ def _find_leaves(node: Any, name: str, is_leaf: Callable[[Any], bool], seen: set
     elif (parts := children(node)) is not None:
         seen.add(id(node))
         for key, part in parts.items():
-            _find_leaves(part, f"{name}.{key}" if name else str(key), is_leaf, seen, found)
+            if not (type(part) in PLAIN or _plain(part)):
+                _find_leaves(part, f"{name}.{key}" if name else str(key), is_leaf, seen, found)
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
     """The leaves in the order of the tree."""
+    if type(tree) is Tensor:
+        return [tree] if is_leaf(tree) else []
     return [x for _, x in named_leaves(tree, is_leaf)]
 
 
@@ -100,8 +103,9 @@ def _replaced(node: Any, new: dict[int, Any], done: dict[int, Any]) -> Any:
     parts = children(node)
     if parts is None:
         return node
-    fresh = {key: _replaced(part, new, done) for key, part in parts.items()}
-    same = not is_object(node) and all(fresh[key] is part for key, part in parts.items())
+    fresh = {key: part if type(part) in PLAIN else _replaced(part, new, done) for key, part in parts.items()}
+    container = isinstance(node, (dict, list, tuple))
+    same = container and all(fresh[key] is part for key, part in parts.items())
     done[id(node)] = result = node if same else rebuilt(node, fresh)
     return result
 
@@ -111,6 +115,8 @@ def distinct(tree: Any) -> Any:
 
     For what stands there by position (arguments, results, directions), where one tensor twice is two values.
     """
+    if type(tree) is Tensor:
+        return tree
     return _distinct(tree, set())
 
 
