@@ -26,6 +26,12 @@ results += [f(edges, index, 257) for f in segments] + [A @ edges[:257], A.T @ ed
 results += [cr.take(edges, index, axis=0), cr.argsort(edges, axis=0), cr.sort(big),
             cr.scatter_add(cr.zeros((257, 33)), 0, cr.broadcast_to(index[:, None], edges.shape), edges),
             cr.topk(x, 5)[1], cr.searchsorted(cr.sort(big), big), cr.unique(index)]
+for kind, m in (cr.nn.LSTM, 70), (cr.nn.GRU, 70), (cr.nn.RNN, 401):
+    layer = kind(20, m, bidirectional=True, rng=rng)
+    for batch in 1, 33:
+        s = cr.normal((5, batch, 20), rng=rng)
+        value, slopes = cr.value_and_grad(lambda f, s: cr.sum(f(s)[0] ** 2))(layer, s)
+        results += [value, *slopes.values()]
 print(hashlib.sha256(b"".join(r.numpy().tobytes() for r in results)).hexdigest())
 """
 

@@ -108,6 +108,45 @@ void join(const Tensor& y, const std::vector<Tensor>& inputs, Joint fused) {
   };
 }
 
+void link_composite(const Tensor& y, const std::vector<Tensor>& inputs, Composite composite, Joint fused) {
+  if (!y.node()) return;
+  std::vector<size_t> variable;
+  for (size_t i = 0; i < inputs.size(); i++)
+    if (inputs[i] && inputs[i].node()) {
+      variable.push_back(i);
+      add_edge(y, inputs[i], nullptr);                     // never walked alone: both joint maps are set
+    }
+  struct Run { std::vector<Tensor> leaves; Tensor y; };
+  const auto run = [=] {
+    const Recording record;
+    std::vector<Tensor> all = inputs;
+    Run r;
+    for (const size_t i : variable) r.leaves.push_back(all[i] = leaf(inputs[i]));
+    r.y = composite(all);
+    return r;
+  };
+  y.node()->joint = [=](const Tensor& d) {
+    std::vector<Tensor> ds;
+    if (!recording()) {
+      const std::vector<Tensor> all = fused(d);
+      for (const size_t i : variable) ds.push_back(all[i]);
+      return ds;
+    }
+    Run r = run();
+    return pull_back({std::move(r.y)}, {d}, r.leaves);
+  };
+  y.node()->joint_push = [=](const std::vector<Tensor>& ds) {
+    Run r = run();
+    std::vector<Tensor> moved, tangents;
+    for (size_t i = 0; i < ds.size(); i++)
+      if (ds[i]) {
+        moved.push_back(r.leaves[i]);
+        tangents.push_back(ds[i]);
+      }
+    return push_forward({r.y}, moved, tangents)[0];
+  };
+}
+
 void no_rule(const Tensor& y, const Tensor& x, const char* reason) {
   if (y.node() && x.node()) add_edge(y, x, std::make_unique<NoRule>(text(y.node()->op, ": ", reason)));
 }
@@ -201,7 +240,11 @@ std::vector<Tensor> push_forward(const std::vector<Tensor>& ys, const std::vecto
   for (const Ref<Node>& n : nodes) {
     if (std::binary_search(stop.begin(), stop.end(), n.get())) continue;
     Tensor tangent;
-    for (const Edge& e : n->edges) {
+    if (n->joint_push) {
+      std::vector<Tensor> tangents;
+      for (const Edge& e : n->edges) tangents.push_back(e.input->walk == walk ? e.input->adjoint : Tensor());
+      if (std::any_of(tangents.begin(), tangents.end(), [](const Tensor& t) { return bool(t); })) tangent = n->joint_push(tangents);
+    } else for (const Edge& e : n->edges) {
       if (e.input->walk != walk || !e.input->adjoint) continue;
       Tensor pushed = e.map ? e.map->push(e.input->adjoint) : e.input->adjoint;
       check_map(pushed, n->shape, *n, "push");

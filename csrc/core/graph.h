@@ -23,6 +23,8 @@ struct Map {
 };
 // Pulls one adjoint to all inputs at once, for ops whose backward kernel yields them together.
 using Joint = std::function<std::vector<Tensor>(const Tensor& d)>;
+// Pushes the tangents of all inputs at once; that of an input that stands still is empty.
+using JointPush = std::function<Tensor(const std::vector<Tensor>& ds)>;
 
 struct Edge {
   Ref<Node> input;
@@ -38,6 +40,7 @@ struct Node {
   Shape shape;
   std::vector<Edge> edges;
   Joint joint;                  // when set, the backward walk calls it instead of the edges' pulls
+  JointPush joint_push;         // and the forward walk this one
   Tensor value;                 // kept only while `explain` watches
   // Scratch of the walk in progress.
   Tensor adjoint;
@@ -100,6 +103,10 @@ template <class Push, class Pull> void link(const Tensor& y, const Tensor& x, Pu
 // After the links of y to `inputs`, those that are there: backward by one kernel, whose adjoints of all of them are
 // `fused(d)`, without a record. Under another transform the maps of the links are taken, since these are recorded.
 void join(const Tensor& y, const std::vector<Tensor>& inputs, Joint fused);
+// All links of y to `inputs`, those that are there, by the composite that defines it: both walks run it again, with a record.
+// Backward is `fused` as above.
+using Composite = std::function<Tensor(const std::vector<Tensor>& inputs)>;
+void link_composite(const Tensor& y, const std::vector<Tensor>& inputs, Composite composite, Joint fused);
 // A derivative that is not written yet: the walk raises, nothing is dropped in silence.
 void no_rule(const Tensor& y, const Tensor& x, const char* reason);
 

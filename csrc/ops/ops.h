@@ -13,6 +13,7 @@
 #include "ops/pointwise.h"
 #include "ops/pool.h"
 #include "ops/random.h"
+#include "ops/recurrent.h"
 #include "ops/reduce.h"
 #include "ops/scan.h"
 #include "ops/segment.h"

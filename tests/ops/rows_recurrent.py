@@ -11,6 +11,14 @@ def rnn_step(x, state, wi, wh, bi, bh):
     return (np.tanh(x @ wi.T + bi + state[0] @ wh.T + bh),)
 
 
+def rnn_step_sigmoid(x, state, wi, wh, bi, bh):
+    return (expit(x @ wi.T + bi + state[0] @ wh.T + bh),)
+
+
+def rnn_step_identity(x, state, wi, wh, bi, bh):
+    return (x @ wi.T + bi + state[0] @ wh.T + bh,)
+
+
 def lstm_step(x, state, wi, wh, bi, bh):
     h, c = state
     i, f, g, o = np.split(x @ wi.T + bi + h @ wh.T + bh, 4, axis=-1)
@@ -67,9 +75,27 @@ def two_layers(x, h, *weights):
     return [second[0], np.stack([first[1], second[1]])]
 
 
+def lstm_back(x, state, w, lengths=(2, 4, 0)):
+    """The second direction of two alone, from a state: the first has weights of zero."""
+    zero = [cr.zeros(p.shape, dtype=p.dtype) for p in w]
+    h, c = (cr.stack([cr.zeros(s.shape, dtype=s.dtype), s]) for s in state)
+    y, (h, c) = cr.lstm(x, [zero, w], (h, c), bidirectional=True, lengths=lengths)
+    return y[..., y.shape[-1] // 2:], h[1], c[1]
+
+
+def lstm_back_plain(x, h, c, *w):
+    return run(lstm_step, x, (h, c), w, True, (2, 4, 0))
+
+
 def parameters(gates, n_in, m):
     rows = gates * m
     return [normal(rows, n_in) / 2, normal(rows, m) / 2, normal(rows), normal(rows)]
+
+
+def narrow(gates, n_in, m):
+    """As many sums of products stay of the size of one."""
+    w_ih, w_hh, b_ih, b_hh = parameters(gates, n_in, m)
+    return [w_ih, w_hh * m ** -0.5, b_ih, b_hh]
 
 
 def flat(result):
@@ -89,6 +115,15 @@ CASES = {
                         [X, *parameters(3, 3, 2)], WIDE),
     "gru_lengths": (lambda x, *w: cr.gru(x, [w[:4], w[4:]], bidirectional=True, lengths=[2, 4, 0]), both_ways,
                     [uniform(-1, 1, 4, 3, 2), *parameters(3, 2, 2), *parameters(3, 2, 2)], WIDE),
+    "rnn_sigmoid": (lambda x, *w: flat(cr.rnn(x, [w], activation="sigmoid")), numpy_of(rnn_step_sigmoid),
+                    [X, *parameters(1, 3, 5)], WIDE),
+    "rnn_identity": (lambda x, *w: flat(cr.rnn(x, [w], activation="identity")), numpy_of(rnn_step_identity),
+                     [X, *parameters(1, 3, 5)], WIDE),
+    "lstm_lengths": (lambda x, h, c, *w: lstm_back(x, (h, c), w), lstm_back_plain,
+                     [uniform(-1, 1, 4, 3, 2), normal(3, 3), normal(3, 3), *parameters(4, 2, 3)], WIDE),
+    # more rows and columns than a tile of the matrix product has, and no whole number of either
+    "lstm_wide": (lambda x, *w: flat(cr.lstm(x, [w])), numpy_of(lstm_step, 2), [uniform(-1, 1, 2, 31, 2), *narrow(4, 2, 37)], WIDE),
+    "gru_wide": (lambda x, *w: flat(cr.gru(x, [w])), numpy_of(gru_step), [uniform(-1, 1, 2, 31, 2), *narrow(3, 2, 37)], WIDE),
 }
 
 W = [cr.zeros((4, 3)), cr.zeros((4, 4)), None, None]

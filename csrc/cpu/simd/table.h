@@ -83,6 +83,30 @@ struct Winograd {
   void (*apart)(const float* from, int64_t channels, int64_t n, float* to, ptrdiff_t channel);
 };
 
+// A step of a recurrent cell between its matrix products, on some rows and `n` columns of a state m wide. Arrays of states have
+// rows m apart; z, dz and kept have m numbers for each gate or part, one after another.
+template <class T> struct CellStep {
+  int64_t rows, n, m;
+  const T* sums;                             // W_hh h: sums[gate sum_gate + row sum_row + column]
+  int64_t sum_gate, sum_row;
+  const T *z, *bias, *h;                     // h before
+  T *c, *out, *kept;                         // c in place; kept may be missing
+};
+// And backward: dh and dc in place, from the adjoints of the state after to those before, without what comes through W_hh h.
+template <class T> struct CellSlope {
+  int64_t rows, n, m;
+  const T *kept, *h, *out, *d;               // d: what else rests on h
+  T *dh, *dc, *dz;
+  T* dsums;                                  // slopes of W_hh h: dsums[gate sum_gate + row m + column]
+  int64_t sum_gate;
+  T* dlast;                                  // of a GRU, those of its third gate
+};
+// For the cells in the order of `Cell`.
+template <class T> struct Cells {
+  void (*step[6])(const CellStep<T>& s);
+  void (*slope[6])(const CellSlope<T>& s);
+};
+
 using VectorFunction = void (*)(const float* x, float* y, int64_t n);
 
 struct SimdTable {
@@ -114,6 +138,8 @@ struct SimdTable {
   RowsFunction<double> rows_f64;
   Nearest<float> nearest_f32;
   Nearest<double> nearest_f64;
+  Cells<float> cells_f32;
+  Cells<double> cells_f64;
   Winograd winograd;
   RowTile<float> row_f32;
   RowTile<double> row_f64;
