@@ -1,5 +1,5 @@
-// Recurrent cells over a sequence: a product with W_hh and a launch for the gates a step, queued one after another on the
-// stream without a word from the host.   Book: §7.2, §7.3
+// Recurrent cells over a sequence: one product with W_hx for all times, then for each step one with W_hh and a launch for the
+// gates, queued one after another on the stream without a word from the host.   Book: §7.2, §7.3
 #include <cmath>
 
 #include "gemm.cuh"
@@ -146,6 +146,11 @@ template <class C> __global__ void copy_numbers(const C* from, C* to, int64_t n)
 template <class C> void copy_state(const C* from, C* to, int64_t n) {
   launch("recurrent", copy_numbers<C>, blocks(n), threads, 0, from, to, n);
 }
+// y (rows, N) = or += a (rows, K) with w (N, K) transposed, or, `across`, with w (K, N) as it is.
+template <bool add, class C> void product(const C* a, const C* w, C* y, int64_t rows, int64_t N, int64_t K, bool across) {
+  multiply_any<C>("recurrent", Spread<C>{a, K, 1}, Spread<C>{w, across ? 1 : K, across ? N : 1}, Into<C, add>{y, N},
+                  ProductSize{1, rows, N, K, 1});
+}
 template <class F> void in_precision(DType t, F&& f) { t == DType::float64 ? f(double()) : f(float()); }
 template <class C> C* pointer(const Tensor& x) { return x ? x.data<C>() : nullptr; }
 
@@ -157,49 +162,48 @@ struct Times {
   int64_t before(int64_t i) const { return reverse ? T - i : i; }
 };
 
-void recurrent(Cell cell, const Tensor& z, const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& bias, const Tensor& here,
-               bool reverse, Tensor& tape, Tensor& kept) {
-  const int64_t T = z.dim(0), B = z.dim(1), m = w.dim(1), gates = gates_of(cell), parts = kept_by(cell), n = B * m;
+void recurrent(Cell cell, const Tensor& x, const Tensor& w_hx, const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& bias,
+               const Tensor& here, bool reverse, Tensor& tape, Tensor& kept) {
+  const int64_t T = x.dim(0), B = x.dim(1), m = w.dim(1), gates = gates_of(cell), parts = kept_by(cell), n = B * m;
   if (n == 0) return;
   const Times times{T, reverse};
-  in_precision(z.dtype(), [&](auto zero) {
+  in_precision(x.dtype(), [&](auto zero) {
     using C = decltype(zero);
     C *const states = tape.data<C>(), *const last = c ? states + (T + 1) * n : nullptr;      // c runs in its place on the tape
-    const Scratch<C> sums(n * gates);
+    const Scratch<C> sums(n * gates), z(T * n * gates);
+    product<false, C>(x.data<C>(), w_hx.data<C>(), z.get(), T * B, gates * m, x.dim(2), false);
     copy_state(h.data<C>(), states + times.before(0) * n, n);
     if (c) copy_state(c.data<C>(), last, n);
     for (int64_t i = 0; i < T; i++) {
       const int64_t t = times.time(i);
       const C* from = states + times.before(i) * n;
-      multiply_any<C>("recurrent", Spread<C>{from, m, 1}, Spread<C>{w.data<C>(), m, 1}, Into<C, false>{sums.get(), gates * m},
-                      ProductSize{1, B, gates * m, m, 1});
-      const Step<C> step{B, m, sums.get(), z.data<C>() + t * n * gates, bias.data<C>(), from, last, states + times.before(i + 1) * n,
+      product<false, C>(from, w.data<C>(), sums.get(), B, gates * m, m, false);
+      const Step<C> step{B, m, sums.get(), z.get() + t * n * gates, bias.data<C>(), from, last, states + times.before(i + 1) * n,
                          kept ? kept.data<C>() + t * n * parts : nullptr, here ? here.data<bool>() + t * B : nullptr};
       each_kind(cell, [&](auto kind) { launch("recurrent", step_gates<decltype(kind), C>, blocks(n), threads, 0, step, int(parts)); });
     }
   });
 }
 
-void recurrent_pull(Cell cell, const Tensor& kept, const Tensor& tape, const Tensor& w, const Tensor& here, const Tensor& d, bool reverse,
-                    Tensor& dz, Tensor& dlast, Tensor& dh, Tensor& dc) {
+void recurrent_pull(Cell cell, const Tensor& kept, const Tensor& tape, const Tensor& w_hx, const Tensor& w, const Tensor& here,
+                    const Tensor& d, bool reverse, Tensor& dz, Tensor& dlast, Tensor& dx, Tensor& dh, Tensor& dc) {
   const int64_t T = dz.dim(0), B = dz.dim(1), m = w.dim(1), gates = gates_of(cell), parts = kept_by(cell), n = B * m;
-  if (n == 0) return;
   const Times times{T, reverse};
   in_precision(tape.dtype(), [&](auto zero) {
     using C = decltype(zero);
     const C *const states = tape.data<C>(), *const ds = d.data<C>();
     const Scratch<C> dsums(n * gates);
-    copy_state(ds + times.before(T) * n, dh.data<C>(), n);
-    if (dc) copy_state(ds + (T + 1) * n, dc.data<C>(), n);
-    for (int64_t i = T - 1; i >= 0; i--) {
+    if (n > 0) copy_state(ds + times.before(T) * n, dh.data<C>(), n);
+    if (n > 0 && dc) copy_state(ds + (T + 1) * n, dc.data<C>(), n);
+    for (int64_t i = T - 1; i >= 0 && n > 0; i--) {
       const int64_t t = times.time(i), from = times.before(i) * n;
       const Slope<C> slope{B, m, kept ? kept.data<C>() + t * n * parts : nullptr, states + from, states + times.before(i + 1) * n,
                            ds + from, dh.data<C>(), pointer<C>(dc), dz.data<C>() + t * n * gates, dsums.get(),
                            dlast ? dlast.data<C>() + t * n : nullptr, here ? here.data<bool>() + t * B : nullptr};
       each_kind(cell, [&](auto kind) { launch("recurrent", slope_gates<decltype(kind), C>, blocks(n), threads, 0, slope, int(gates)); });
-      multiply_any<C>("recurrent", Spread<C>{dsums.get(), gates * m, 1}, Spread<C>{w.data<C>(), 1, m}, Into<C, true>{dh.data<C>(), m},
-                      ProductSize{1, B, m, gates * m, 1});
+      product<true, C>(dsums.get(), w.data<C>(), dh.data<C>(), B, m, gates * m, true);
     }
+    if (dx) product<false, C>(dz.data<C>(), w_hx.data<C>(), dx.data<C>(), T * B, dx.dim(2), gates * m, true);
   });
 }
 

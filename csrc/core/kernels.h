@@ -221,14 +221,15 @@ inline Slot<Tensor&, int64_t, RandomKey> random_integers{"random_integers"};
 inline Slot<const Tensors&, Tensors&, Tensors&, SgdStep> sgd_update{"sgd_update"};
 inline Slot<const Tensors&, Tensors&, Tensors&, Tensors&, AdamStep> adam_update{"adam_update"};
 
-// A recurrent cell over a sequence, all row-major: z (T, B, gates m), state h and, of an LSTM, c (B, m), w (gates m, m), bias (gates m; a
-// GRU has both of its third gate, 4 m), here (T, B) boolean or none: elsewhere the state waits. -> tape: the T + 1 states h in the order of
-// time and at the end the last c; kept (T, B, parts m), or none: what the way back needs
-inline Slot<Cell, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool, Tensor&, Tensor&>
-    recurrent{"recurrent"};                                              // cell, z, h, c, w, bias, here, reverse, tape, kept
-// cell, kept, tape, w, here, d (of the tape), reverse -> dz, the slope of W_hh h in a GRU's third gate (T, B, m) or none, dh, dc
-inline Slot<Cell, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool, Tensor&, Tensor&, Tensor&, Tensor&>
-    recurrent_pull{"recurrent_pull"};
+// A recurrent cell over a sequence, all row-major: x (T, B, n), w_hx (gates m, n), state h and, of an LSTM, c (B, m), w_hh (gates m, m),
+// bias (gates m; a GRU has both of its third gate, 4 m), here (T, B) boolean or none: elsewhere the state waits. -> tape: the T + 1 states
+// h in the order of time and at the end the last c; kept (T, B, parts m), or none: what the way back needs
+inline Slot<Cell, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool, Tensor&,
+            Tensor&> recurrent{"recurrent"};                             // cell, x, w_hx, h, c, w_hh, bias, here, reverse, tape, kept
+// cell, kept, tape, w_hx, w_hh, here, d (of the tape), reverse -> dz (T, B, gates m), the slopes of W_hh h in a GRU's third gate (T, B, m)
+// or none, dx or none, dh, dc
+inline Slot<Cell, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, bool, Tensor&, Tensor&, Tensor&,
+            Tensor&, Tensor&> recurrent_pull{"recurrent_pull"};
 
 }  // namespace kernel
 }  // namespace chainrule

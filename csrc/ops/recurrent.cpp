@@ -75,13 +75,13 @@ void times(const Tensor& x, std::vector<Tensor>& out) {
 }
 
 struct Inputs {
-  enum { z, h, c, w, b_x, b_h, count };
+  enum { x, h, c, w_hx, w_hh, b_x, b_h };
 };
 Tensor steps(Cell cell, const std::vector<Tensor>& in, const Tensor& here, bool reverse) {
   std::vector<Tensor> inputs, present;
-  times(plus(in[Inputs::z], in[Inputs::b_x]), inputs);
+  times(plus(matmul(in[Inputs::x], transpose(in[Inputs::w_hx], 0, 1)), in[Inputs::b_x]), inputs);
   if (here) times(expand_dims(here, -1), present);
-  const Tensor w = transpose(in[Inputs::w], 0, 1), b = in[Inputs::b_h];
+  const Tensor w = transpose(in[Inputs::w_hh], 0, 1), b = in[Inputs::b_h];
   State state{in[Inputs::h], in[Inputs::c]};
   std::vector<Tensor> tape{state.h};
   for (size_t i = 0; i < inputs.size(); i++) {
@@ -115,51 +115,58 @@ Tensor joined_bias(Cell cell, const Tensor& w, const Tensor& b_x, const Tensor& 
 }
 
 Tensor fused(Cell cell, const std::vector<Tensor>& in, const Tensor& here, bool reverse) {
-  const Tensor z = bare(in[Inputs::z]), h = bare(in[Inputs::h]), c = bare(in[Inputs::c]), w = bare(in[Inputs::w]);
-  const int64_t T = z.dim(0), B = z.dim(1), m = w.dim(1);
+  const Tensor x = bare(in[Inputs::x]), h = bare(in[Inputs::h]), c = bare(in[Inputs::c]), w_hx = bare(in[Inputs::w_hx]),
+               w = bare(in[Inputs::w_hh]);
+  const int64_t T = x.dim(0), B = x.dim(1), m = w.dim(1);
   std::vector<Tensor> given;
-  for (const Tensor& x : in) if (x) given.push_back(x);
-  Tensor tape = output("recurrent", {T + 1 + (c ? 1 : 0), B, m}, z.dtype(), given);
-  const int parts = kept_by(cell);
-  Tensor kept = tape.node() && parts ? empty({T, B, parts * m}, z.dtype(), z.device()) : Tensor();
-  kernel::recurrent(z.device(), cell, z, h, c, w, joined_bias(cell, w, in[Inputs::b_x], in[Inputs::b_h]), here, reverse, tape, kept);
+  for (const Tensor& t : in) if (t) given.push_back(t);
+  const auto fresh = [type = x.dtype(), device = x.device()](bool wanted, const Shape& shape) {
+    return wanted ? empty(shape, type, device) : Tensor();
+  };
+  Tensor tape = output("recurrent", {T + 1 + (c ? 1 : 0), B, m}, x.dtype(), given);
+  Tensor kept = fresh(tape.node() && kept_by(cell) > 0, {T, B, kept_by(cell) * m});
+  kernel::recurrent(x.device(), cell, x, w_hx, h, c, w, joined_bias(cell, w, in[Inputs::b_x], in[Inputs::b_h]), here, reverse, tape, kept);
 
-  // With dz the slopes of all products, rows of all times: dW = dzᵀ h before, db = Σ dz.
+  const auto varies = [=](int i) { return bool(in[i].node()); };
   link_composite(tape, in, [=](const std::vector<Tensor>& in) { return steps(cell, in, here, reverse); },
-                 [=, tape = tape.detached(), of_w = bool(in[Inputs::w].node())](const Tensor& d) {
-    Tensor dz = empty({T, B, w.dim(0)}, w.dtype(), w.device()), dh = empty({B, m}, w.dtype(), w.device());
-    Tensor dc = c ? empty({B, m}, w.dtype(), w.device()) : c, last = cell == Cell::gru ? empty({T, B, m}, w.dtype(), w.device()) : Tensor();
-    kernel::recurrent_pull(d.device(), cell, kept, tape, w, here, contiguous(d.detached()), reverse, dz, last, dh, dc);
-    const Tensor before = rows(piece(tape, 0, reverse ? 1 : 0, T)), both = last ? gates(dz, m, 0, 2) : dz;
-    const auto weight = [&](const Tensor& dz) { return matmul(transpose(rows(dz), 0, 1), before); };
-    const Tensor dw = !of_w ? Tensor() : last ? concat({weight(both), weight(last)}, 0) : weight(dz);
+                 [=, tape = tape.detached(), of_x = varies(Inputs::x), of_hx = varies(Inputs::w_hx), of_hh = varies(Inputs::w_hh)](
+                     const Tensor& d) {
+    Tensor dz = fresh(true, {T, B, w.dim(0)}), last = fresh(cell == Cell::gru, {T, B, m});
+    Tensor dx = fresh(of_x, x.shape()), dh = fresh(true, {B, m}), dc = fresh(bool(c), {B, m});
+    kernel::recurrent_pull(d.device(), cell, kept, tape, w_hx, w, here, contiguous(d.detached()), reverse, dz, last, dx, dh, dc);
+    // with dz the slopes of products, rows of all times: dW_hx = dzᵀ x, dW_hh = dzᵀ h before, db = Σ dz
+    const auto weight = [](const Tensor& dz, const Tensor& x) { return matmul(transpose(rows(dz), 0, 1), rows(x)); };
+    const Tensor before = piece(tape, 0, reverse ? 1 : 0, T), both = last ? gates(dz, m, 0, 2) : dz;
+    const Tensor dw_hx = of_hx ? weight(dz, x) : Tensor();
+    const Tensor dw_hh = !of_hh ? Tensor() : last ? concat({weight(both, before), weight(last, before)}, 0) : weight(dz, before);
     const Tensor db_x = over_rows(dz), db_h = last ? concat({gates(db_x, m, 0, 2), over_rows(last)}, 0) : db_x;
-    return std::vector<Tensor>{dz, dh, dc, dw, db_x, db_h};
+    return std::vector<Tensor>{dx, dh, dc, dw_hx, dw_hh, db_x, db_h};
   });
   return tape;
 }
 
 }  // namespace
 
-Tensor recurrent(const std::string& name, const Tensor& z, const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& b_x,
-                 const Tensor& b_h, const Tensor& here, bool reverse) {
+Tensor recurrent(const std::string& name, const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w_hx, const Tensor& w,
+                 const Tensor& b_x, const Tensor& b_h, const Tensor& here, bool reverse) {
   const char* op = "recurrent";
   const Cell cell = cell_named(name);
-  const int64_t m = w.ndim() == 2 ? w.dim(1) : 0;
-  require(z.ndim() == 3 && w.ndim() == 2 && w.dim(0) == gates_of(cell) * m && z.dim(2) == w.dim(0), op, "z ", z.shape(), " and w ",
-          w.shape(), " need shapes (T, B, ", gates_of(cell), " m) and (", gates_of(cell), " m, m)");
-  const Shape state{z.dim(1), m}, bias{w.dim(0)}, times{z.dim(0), z.dim(1)};
+  const int64_t m = w.ndim() == 2 ? w.dim(1) : 0, n = x.ndim() == 3 ? x.dim(2) : 0;
+  require(x.ndim() == 3 && w.ndim() == 2 && w.shape() == Shape{gates_of(cell) * m, m} && w_hx.shape() == Shape{w.dim(0), n}, op, "x ",
+          x.shape(), ", w_hx ", w_hx.shape(), " and w_hh ", w.shape(), " need shapes (T, B, n), (", gates_of(cell), " m, n) and (",
+          gates_of(cell), " m, m)");
+  const Shape state{x.dim(1), m}, bias{w.dim(0)}, times{x.dim(0), x.dim(1)};
   require(bool(c) == (cell == Cell::lstm), op, "an lstm has a state c, others have none");
   require(h.shape() == state && (!c || c.shape() == state), op, "state ", h.shape(), " needs shape ", state);
   require((!b_x || b_x.shape() == bias) && (!b_h || b_h.shape() == bias), op, "a bias needs shape ", bias);
   require(!here || (here.shape() == times && here.dtype() == DType::boolean), op, "here needs booleans of shape ", times);
 
-  std::vector<Tensor> in{z, h, c, w, b_x, b_h};
-  DType type = as_float(z).dtype();
-  for (const Tensor& x : in) if (x) type = promote(type, as_float(x).dtype());
-  const bool plain = cell == Cell::gru_reset_first || !kernel::recurrent.column[int(z.device())];
+  std::vector<Tensor> in{x, h, c, w_hx, w, b_x, b_h};
+  DType type = as_float(x).dtype();
+  for (const Tensor& t : in) if (t) type = promote(type, as_float(t).dtype());
+  const bool plain = cell == Cell::gru_reset_first || !kernel::recurrent.column[int(x.device())];
   const DType computed = plain || type == DType::float64 ? type : DType::float32;       // narrow ones are rounded once, at the end
-  for (Tensor& x : in) if (x) x = astype(x, computed);
+  for (Tensor& t : in) if (t) t = astype(t, computed);
   return astype(plain ? steps(cell, in, here, reverse) : fused(cell, in, here ? contiguous(here) : here, reverse), type);
 }
 

@@ -13,9 +13,9 @@ inline int gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell >= Cell::g
 inline int kept_by(Cell cell) { return cell == Cell::lstm ? 5 : cell == Cell::gru ? 4 : 0; }
 
 // The tape of states: h before and after each step, (T + 1, B, m) in the order of time whichever way it runs, and of an LSTM
-// a last row with its final c. z (T, B, gates m) holds W_hx x, the state (B, m), w (gates m, m) is W_hh; the biases and
+// a last row with its final c. x (T, B, n), the state (B, m), W_hx (gates m, n) and W_hh (gates m, m); the biases and
 // `here` (T, B) may be missing: where that is false the state waits.
-Tensor recurrent(const std::string& cell, const Tensor& z, const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& b_x,
-                 const Tensor& b_h, const Tensor& here, bool reverse);
+Tensor recurrent(const std::string& cell, const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w_hx, const Tensor& w_hh,
+                 const Tensor& b_x, const Tensor& b_h, const Tensor& here, bool reverse);
 
 }  // namespace chainrule

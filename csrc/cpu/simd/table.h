@@ -84,12 +84,12 @@ struct Winograd {
 };
 
 // A step of a recurrent cell between its matrix products, on some rows and `n` columns of a state m wide. Arrays of states have
-// rows m apart; z, dz and kept have m numbers for each gate or part, one after another.
+// rows m apart; kept and dz have m numbers for each part or gate, one after another.
 template <class T> struct CellStep {
   int64_t rows, n, m;
-  const T* sums;                             // W_hh h: sums[gate sum_gate + row sum_row + column]
-  int64_t sum_gate, sum_row;
-  const T *z, *bias, *h;                     // h before
+  T* sums;                                   // W_hx x + W_hh h: sums[gate sum_gate + row sum_row + column]; may change. Of a
+  int64_t sum_gate, sum_row;                 // GRU's third gate that is W_hh h, and W_hx x comes as a fourth
+  const T *bias, *h;                         // h before
   T *c, *out, *kept;                         // c in place; kept may be missing
 };
 // And backward: dh and dc in place, from the adjoints of the state after to those before, without what comes through W_hh h.

@@ -1,8 +1,7 @@
 """Recurrent nets over whole sequences: RNN, LSTM and GRU, stacked and in both directions.   Book: §7.2, §7.3
 
 Weights are in PyTorch's layout: one tuple (w_ih, w_hh, b_ih, b_hh) for each layer and direction, the gates
-one under the other. The products with the inputs of all times are one matmul before the loop over time, which
-is csrc/ops/recurrent.cpp with the steps.
+one under the other. The loop over time and its steps are csrc/ops/recurrent.cpp.
 """
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def scan(cell: str, x: Tensor, state: State, weights: Weights, *, reverse: bool 
     w_ih, w_hh, b_ih, b_hh = weights
     T = x.shape[0]
     h, c = state if len(state) == 2 else (*state, None)
-    tape = _core._recurrent(cell, x @ w_ih.T, h, c, w_hh, b_ih, b_hh, mask, reverse)   # h(0) ... h(T), c(T)
+    tape = _core._recurrent(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, mask, reverse)      # h(0) ... h(T), c(T)
     y = tape[:T] if reverse else tape[1:T + 1]
     if mask is not None:                             # past the end the state waits and the output is 0
         y = cr.where(mask[..., None], y, 0.0)
