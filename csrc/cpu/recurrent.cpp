@@ -75,16 +75,26 @@ template <class C> struct Weights {
                    packed + p * panels.width * deep.n);
     });
   }
-  // c = or += a w for one panel of one gate; `n` of its columns are wanted
+  // c = or += a w for one panel of one gate; `n` of its columns are wanted: fewer than it has are made beside c.
   void product(int64_t gate, int64_t panel, int64_t rows, int64_t n, const C* a, int64_t a_row, C* c, int64_t c_row, bool add) const {
     const Cut strips(rows, t.rows);
     const int64_t pitch = panels.pitch(panel);
+    const C* const b = packed + (panel * gates + gate) * panels.width * deep.n;
     for (int64_t k = 0; k < deep.count; k++)
-      for (int64_t s = 0; s < strips.count; s++)
-        one_tile<C>(t.in_place[pitch > t.lanes][strips.size(s) - 1], strips.size(s), n, pitch, deep.size(k),
-                    a + s * strips.part * a_row + k * deep.part, a_row, 1,
-                    packed + (panel * gates + gate) * panels.width * deep.n + k * deep.part * pitch, pitch, c + s * strips.part * c_row,
-                    c_row, add || k > 0);
+      for (int64_t s = 0; s < strips.count; s++) {
+        const auto tile = t.in_place[pitch > t.lanes][strips.size(s) - 1];
+        const C* const from = a + s * strips.part * a_row + k * deep.part;
+        C* const to = c + s * strips.part * c_row;
+        const bool sum = add || k > 0;
+        if (n == pitch) {
+          tile(deep.size(k), from, a_row, 1, b + k * deep.part * pitch, pitch, to, c_row, sum);
+          continue;
+        }
+        C edge[14 * 32];
+        tile(deep.size(k), from, a_row, 1, b + k * deep.part * pitch, pitch, edge, pitch, false);
+        for (int64_t i = 0; i < strips.size(s); i++)
+          for (int64_t j = 0; j < n; j++) to[i * c_row + j] = edge[i * pitch + j] + (sum ? to[i * c_row + j] : C(0));
+      }
   }
 };
 
