@@ -31,7 +31,7 @@ def scan(cell: str, x: Tensor, state: State, weights: Weights, *, reverse: bool 
     """
     w_ih, w_hh, b_ih, b_hh = weights
     T = x.shape[0]
-    h, c = state if len(state) == 2 else (*state, None)
+    h, c = state[0], state[1] if len(state) == 2 else None
     tape = _core._recurrent(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, mask, reverse)      # h(0) ... h(T), c(T)
     y = tape[:T] if reverse else tape[1:T + 1]
     if mask is not None:                             # past the end the state waits and the output is 0
