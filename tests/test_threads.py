@@ -14,7 +14,10 @@ import chainrule as cr
 rng = cr.Rng(seed=0)
 x, w = cr.normal((300, 257), rng=rng), cr.normal((257, 129), rng=rng)
 big = cr.normal((1_000_003,), rng=rng)
-results = [x @ w, cr.exp(big), cr.sum(big), cr.sum(cr.normal((999, 1001), rng=rng), axis=0), big * big,
+# sums in several pieces, and a last panel that is cut
+deep, flat = cr.normal((100, 1500), rng=rng), cr.normal((2001, 1500), rng=rng)
+results = [x @ w, deep @ flat.T, cr.exp(big), cr.sum(big),
+           cr.sum(cr.normal((999, 1001), rng=rng), axis=0), big * big,
            cr.sum(x.T, axis=-1), *cr.grad(lambda p: cr.sum(cr.tanh(x @ p[0]) @ p[1]))([w, w.T])]
 theta, state = [cr.copy(x), cr.copy(big)], [[cr.zeros(x.shape), cr.zeros(big.shape)] for _ in range(2)]
 cr.adam_update(theta, [x * x, big], *state, 0.1)
