@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/kernels.h"
+#include "cpu/buffer.h"
 #include "cpu/loops.h"
 #include "cpu/tiles.h"
 
@@ -112,9 +113,9 @@ struct Sight {
 // Memory cut into pieces that begin on lines of the cache.
 template <class C> struct Scratch {
   static constexpr int64_t line = 64 / sizeof(C);
-  Ref<Storage> storage;
-  C* next;
-  explicit Scratch(int64_t n) : storage(allocate(Device::cpu, size_t(n + 16 * line) * sizeof(C))), next(static_cast<C*>(storage->data)) {}
+  Buffer<C> all;
+  C* next = all.p;
+  explicit Scratch(int64_t n) : all(n + 16 * line) {}
   C* take(int64_t n) { return std::exchange(next, next + up(n, line) * line); }     // up to 16 times
 };
 

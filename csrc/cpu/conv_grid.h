@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/device.h"
 #include "core/windows.h"
+#include "cpu/buffer.h"
 #include "cpu/loops.h"
 #include "cpu/simd.h"
 
@@ -41,12 +41,6 @@ template <class T> struct Problem {
   T* to;
   int64_t groups, M, K, m_step, k_step, w_group, from_channels, to_channels, from_plane, to_plane;
   std::array<int64_t, 3> size;               // of the kernel
-};
-
-template <class C> struct Buffer {
-  Ref<Storage> storage;
-  C* p = nullptr;
-  explicit Buffer(int64_t n) : storage(allocate(Device::cpu, size_t(n) * sizeof(C))), p(static_cast<C*>(storage->data)) {}
 };
 
 // Tap `index` of the kernel: point i reads laid out element i + shift of residue number `phase`.

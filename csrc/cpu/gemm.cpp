@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/device.h"
+#include "cpu/buffer.h"
 #include "cpu/gemv.h"
 #include "cpu/loops.h"
 #include "cpu/tiles.h"
@@ -135,17 +135,16 @@ template <class T, class C> struct Product {
     const int64_t most = std::min(up(length, deep.part), shared ? packed_bytes / int64_t(shared * sizeof(C)) : deep.count);
     const int64_t pieces = std::clamp<int64_t>(most, 1, deep.count);
     if (!shared) return run(grid, q0, q1, 0, deep.count, pieces, nullptr);
-    const Ref<Storage> scratch = allocate(Device::cpu, size_t(pieces * shared) * sizeof(C));
-    C* const packed_b = static_cast<C*>(scratch->data);
+    const Buffer<C> packed_b(pieces * shared);
     for (int64_t p = 0; p < deep.count; p += pieces) {
       const int64_t now = std::min(deep.count - p, pieces);
       parallel_for(now * (q1 - q0), 1 + task_work / 16 / panel_size, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++) {
           const int64_t j = i / now, part = i % now;
-          pack_b(q0 + j, p + part, p + part + 1, packed_b + (j * pieces + part) * panel_size);
+          pack_b(q0 + j, p + part, p + part + 1, packed_b.p + (j * pieces + part) * panel_size);
         }
       });
-      run(grid, q0, q1, p, p + now, pieces, packed_b);
+      run(grid, q0, q1, p, p + now, pieces, packed_b.p);
     }
   }
   void run(Grid grid, int64_t q0, int64_t q1, int64_t p0, int64_t p1, int64_t pieces, const C* shared) const {
@@ -157,8 +156,8 @@ template <class T, class C> struct Product {
     const int64_t least = a_lies || grid.across == 1 ? 1 : up(count, 2 * num_threads());    // or strips are packed again and again
     parallel_for(count, std::max(least, up(task_work * count, work)), [&](int64_t begin, int64_t end) {
       int64_t held = -1;                     // whose strips are packed
-      const Ref<Storage> scratch = allocate(Device::cpu, size_t(b_size + a_size) * sizeof(C));
-      C* const own_b = static_cast<C*>(scratch->data), * const own_a = own_b + b_size;
+      const Buffer<C> own(b_size + a_size);
+      C* const own_b = own.p, * const own_a = own_b + b_size;
       for (int64_t task = begin; task < end; task++) {
         const int64_t x = task % grid.down, i0 = x * strips.count / grid.down, i1 = (x + 1) * strips.count / grid.down;
         const int64_t y = task / grid.down, j0 = q0 + y * n / grid.across, j1 = q0 + (y + 1) * n / grid.across;
@@ -183,21 +182,20 @@ template <class T, class C> struct Product {
 };
 
 // Pairs of bfloat16 along k as floats: element (k, i) is of m[i across + 2k along] and the next. Read where they lie, or copied.
-Matrix<float> in_pairs(const bfloat16* m, int64_t across, int64_t along, int64_t n, int64_t K, Ref<Storage>& copy) {
+Matrix<float> in_pairs(const bfloat16* m, int64_t across, int64_t along, int64_t n, int64_t K, Buffer<uint32_t>& copy) {
   if (along == 1 && K % 2 == 0 && across % 2 == 0 && reinterpret_cast<uintptr_t>(m) % alignof(float) == 0)
     return {reinterpret_cast<const float*>(m), 1, across / 2};
   const int64_t pairs = up(K, 2);
-  copy = allocate(Device::cpu, size_t(pairs * n) * sizeof(float));
-  auto* to = static_cast<uint32_t*>(copy->data);
+  copy = Buffer<uint32_t>(pairs * n);
   parallel_for(pairs, 1 + grain / n, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; k++) {
       const bfloat16* const low = m + 2 * k * along, * const high = 2 * k + 1 < K ? low + along : nullptr;
-      uint32_t* const row = to + k * n;
+      uint32_t* const row = copy.p + k * n;
       if (high && across == 1) for (int64_t i = 0; i < n; i++) row[i] = low[i].bits | uint32_t(high[i].bits) << 16;
       else for (int64_t i = 0; i < n; i++) row[i] = low[i * across].bits | (high ? uint32_t(high[i * across].bits) << 16 : 0);
     }
   });
-  return {static_cast<const float*>(copy->data), n, 1};
+  return {reinterpret_cast<const float*>(copy.p), n, 1};
 }
 
 }  // namespace
@@ -214,7 +212,7 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
   if (M == 1) return gemv(N, K, Matrix<T>{b.p, b.column, b.row}, a.p, a.column, c, 1, add);
   if constexpr (std::is_same_v<T, bfloat16>)
     if (const Tile<float>* t = pair_tile()) {
-      Ref<Storage> a_copy, b_copy;
+      Buffer<uint32_t> a_copy, b_copy;
       const Matrix<float> x = in_pairs(a.p, a.row, a.column, M, K, a_copy), y = in_pairs(b.p, b.column, b.row, N, K, b_copy);
       return Product<float, float>(*t, M, N, up(K, 2), {x.p, x.column, x.row}, y, c, c_row, add).run();
     }

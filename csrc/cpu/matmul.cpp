@@ -1,5 +1,6 @@
 // Matrix products over a batch.
 #include "core/kernels.h"
+#include "cpu/buffer.h"
 #include "cpu/gemm.h"
 #include "cpu/loops.h"
 
@@ -32,11 +33,10 @@ template <class T> void packed(const Tensor& a, const Tensor& b, Tensor& y) {
       if constexpr (std::is_same_v<T, compute_t<T>>) {
         gemm(M, N, K, left, right, out, N);
       } else {                               // sums in float32, rounded once
-        const Ref<Storage> wide = allocate(Device::cpu, size_t(size) * sizeof(compute_t<T>));
-        auto* sums = static_cast<compute_t<T>*>(wide->data);
-        gemm(M, N, K, left, right, sums, N);
+        const Buffer<compute_t<T>> sums(size);
+        gemm(M, N, K, left, right, sums.p, N);
         parallel_for(size, grain, [&](int64_t first, int64_t last) {
-          for (int64_t j = first; j < last; j++) out[j] = T(sums[j]);
+          for (int64_t j = first; j < last; j++) out[j] = T(sums.p[j]);
         });
       }
     }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/kernels.h"
+#include "cpu/buffer.h"
 #include "cpu/loops.h"
 #include "cpu/tiles.h"
 #include "ops/recurrent.h"
@@ -17,10 +18,6 @@ template <class C> const Cells<C>& cells();
 template <> const Cells<float>& cells() { return simd().cells_f32; }
 template <> const Cells<double>& cells() { return simd().cells_f64; }
 
-template <class C> C* scratch(Ref<Storage>& storage, int64_t n) {
-  storage = allocate(Device::cpu, size_t(n) * sizeof(C));
-  return static_cast<C*>(storage->data);
-}
 template <class C> C* pointer(const Tensor& x) { return x ? x.data<C>() : nullptr; }
 
 struct Sizes {
@@ -63,23 +60,22 @@ template <class C> struct Weights {
   bool across;
   Panels panels;
   Cut deep;
-  Ref<Storage> storage;
-  C* packed;
+  Buffer<C> packed;
 
   Weights(const C* w, int64_t m, int64_t K, int64_t gates, bool across)
-      : m(m), K(K), gates(gates), across(across), panels(across ? K : m, t.lanes), deep(across ? m : K, depth) {
-    packed = scratch<C>(storage, panels.count * gates * panels.width * deep.n);
+      : m(m), K(K), gates(gates), across(across), panels(across ? K : m, t.lanes), deep(across ? m : K, depth),
+        packed(panels.count * gates * panels.width * deep.n) {
     parallel_for(panels.count * gates, 1 + grain / (1 + panels.width * deep.n), [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; p++)
         pack_panel(t, Matrix<C>{w + p % gates * m * K, across ? K : 1, across ? 1 : K}, panels, p / gates, deep.n,
-                   packed + p * panels.width * deep.n);
+                   packed.p + p * panels.width * deep.n);
     });
   }
   // c = or += a w for one panel of one gate; `n` of its columns are wanted: fewer than it has are made beside c.
   void product(int64_t gate, int64_t panel, int64_t rows, int64_t n, const C* a, int64_t a_row, C* c, int64_t c_row, bool add) const {
     const Cut strips(rows, t.rows);
     const int64_t pitch = panels.pitch(panel);
-    const C* const b = packed + (panel * gates + gate) * panels.width * deep.n;
+    const C* const b = packed.p + (panel * gates + gate) * panels.width * deep.n;
     for (int64_t k = 0; k < deep.count; k++)
       for (int64_t s = 0; s < strips.count; s++) {
         const auto tile = t.in_place[pitch > t.lanes][strips.size(s) - 1];
@@ -103,15 +99,15 @@ void forward(Cell cell, const Sizes& size, const C* x, const C* w_hx, const C* h
   const int64_t B = size.B, n = size.n, m = size.m, gates = size.gates, parts = kept_by(cell);
   const Weights<C> w(w_hh, m, m, gates, false);
   const std::optional<Weights<C>> w_x = size.in_steps() ? std::optional<Weights<C>>(std::in_place, w_hx, m, n, gates, false) : std::nullopt;
-  Ref<Storage> all;
-  C* const z = w_x ? nullptr : scratch<C>(all, size.T * B * gates * m);
+  const Buffer<C> all = w_x ? Buffer<C>() : Buffer<C>(size.T * B * gates * m);
+  C* const z = all.p;
   if (z) gemm(size.T * B, gates * m, n, Matrix<C>{x, n, 1}, Matrix<C>{w_hx, 1, n}, z, gates * m);
   std::copy_n(h, B * m, tape + size.first() * B * m);
   const Cut tasks = size.tasks(w.t.rows);
   const int64_t width = w.panels.width, area = tasks.part * width;
   parallel_for(tasks.count, 1, [&](int64_t begin, int64_t end) {
-    Ref<Storage> own;
-    C* const sums = scratch<C>(own, 4 * area + tasks.part * m), * const state = sums + 4 * area;       // c
+    const Buffer<C> own(4 * area + tasks.part * m);
+    C* const sums = own.p, * const state = sums + 4 * area;       // c
     for (int64_t task = begin; task < end; task++) {
       const int64_t r0 = task * tasks.part, rows = tasks.size(task);
       if (c) std::copy_n(c + r0 * m, rows * m, state);
@@ -154,8 +150,7 @@ void backward(Cell cell, const Sizes& size, const C* kept, const C* tape, const 
   const Cut tasks = size.tasks(w.t.rows);
   const int64_t area = tasks.part * m;
   parallel_for(tasks.count, 1, [&](int64_t begin, int64_t end) {
-    Ref<Storage> own;
-    C* const slopes = scratch<C>(own, gates * area);
+    const Buffer<C> slopes(gates * area);
     for (int64_t task = begin; task < end; task++) {
       const int64_t r0 = task * tasks.part, rows = tasks.size(task);
       for (int64_t i = size.T - 1; i >= 0; i--) {
@@ -163,16 +158,16 @@ void backward(Cell cell, const Sizes& size, const C* kept, const C* tape, const 
         size.present(t, r0, r0 + rows, [&](int64_t r, int64_t stop) {
           cells<C>().slope[int(cell)]({stop - r, m, m, kept ? kept + (t * B + r) * parts * m : nullptr, tape + (from + r) * m,
                                        tape + (to + r) * m, d + (from + r) * m, dh + r * m, dc ? dc + r * m : nullptr,
-                                       dz + (t * B + r) * gates * m, slopes + (r - r0) * m, area,
+                                       dz + (t * B + r) * gates * m, slopes.p + (r - r0) * m, area,
                                        dlast ? dlast + (t * B + r) * m : nullptr});
         }, [&](int64_t r) {
           for (int64_t k = 0; k < m; k++) dh[r * m + k] += d[(from + r) * m + k];
           std::fill_n(dz + (t * B + r) * gates * m, gates * m, C(0));
-          for (int64_t g = 0; g < gates; g++) std::fill_n(slopes + g * area + (r - r0) * m, m, C(0));
+          for (int64_t g = 0; g < gates; g++) std::fill_n(slopes.p + g * area + (r - r0) * m, m, C(0));
           if (dlast) std::fill_n(dlast + (t * B + r) * m, m, C(0));
         });
         for (int64_t g = 0; g < gates; g++) {
-          const C* const a = slopes + g * area;
+          const C* const a = slopes.p + g * area;
           for (int64_t j = 0; j < w.panels.count; j++)
             w.product(g, j, rows, w.panels.columns(j), a, m, dh + r0 * m + j * w.panels.width, m, true);
           if (!w_x) continue;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/buffer.h"
 #include "cpu/loops.h"
 #include "cpu/tiles.h"
 
@@ -23,12 +24,6 @@ int64_t padded(int64_t n, int64_t lanes) {   // a row of channels; never a large
   const int64_t whole = up(n, lanes) * lanes;
   return whole % 64 == 0 ? whole + lanes : whole;
 }
-
-struct Floats {
-  Ref<Storage> storage;
-  float* p;
-  explicit Floats(int64_t n) : storage(allocate(Device::cpu, size_t(n) * sizeof(float))), p(static_cast<float*>(storage->data)) {}
-};
 
 // Tiles of all images in row-major order, and the runs of neighbours in a row that lie in [begin, end).
 struct TileGrid {
@@ -156,10 +151,10 @@ struct Convolution {
 void by_blocks(const Convolution& job) {
   const Tile<float>& tile = simd().tile_f32;
   const int64_t K = job.w.K, width = job.width, pitch = job.pitch, rows = tile.rows;
-  const Floats u(job.panels * points * K * width);
+  const Buffer<float> u(job.panels * points * K * width);
   const Cut chains(K, chain);
   parallel_for(job.panels * chains.count, 1, [&](int64_t begin, int64_t end) {
-    const Floats room(9 * chains.part * width + job.lanes);
+    const Buffer<float> room(9 * chains.part * width + job.lanes);
     for (int64_t task = begin; task < end; task++) {
       const int64_t panel = task / chains.count, k = task % chains.count * chains.part;
       job.w.to_points(panel, width, k, std::min(K, k + chains.part), room.p, u.p + (panel * points * K + k) * width, K * width);
@@ -169,7 +164,7 @@ void by_blocks(const Convolution& job) {
   const Cut blocks(job.grid.count(), std::clamp(fit, 2 * rows, 4 * rows));
   const int64_t wanted = num_threads() > 1 ? 2 * num_threads() : 1, parts = std::clamp<int64_t>(wanted / blocks.count, 1, job.panels);
   parallel_for(blocks.count * parts, 1, [&](int64_t begin, int64_t end) {
-    const Floats v(points * blocks.part * pitch), c(points * blocks.part * width), room(job.room(blocks.part));
+    const Buffer<float> v(points * blocks.part * pitch), c(points * blocks.part * width), room(job.room(blocks.part));
     for (int64_t task = begin; task < end; task++) {
       const int64_t block = task / parts, part = task % parts, tiles = blocks.size(block), t0 = block * blocks.part;
       for (int64_t k = 0; k < K; k += job.lanes) job.windows_to_points(t0, tiles, k, room.p, v.p);
@@ -184,15 +179,15 @@ void by_blocks(const Convolution& job) {
 // Few tiles: all their windows once, then panels of kernels, whose points are as many as a cache holds at a time.
 void by_panels(const Convolution& job) {
   const int64_t K = job.w.K, width = job.width, pitch = job.pitch, tiles = job.grid.count();
-  const Floats v(points * tiles * pitch);
+  const Buffer<float> v(points * tiles * pitch);
   parallel_for(up(K, job.lanes), 1, [&](int64_t begin, int64_t end) {
-    const Floats room(job.room(tiles));
+    const Buffer<float> room(job.room(tiles));
     for (int64_t group = begin; group < end; group++) job.windows_to_points(0, tiles, group * job.lanes, room.p, v.p);
   });
   const Cut chains(K, chain);
   parallel_for(job.panels, 1, [&](int64_t begin, int64_t end) {
-    const Floats u(points * chains.part * width), c(points * tiles * width);
-    const Floats room(std::max(job.room(tiles), 9 * chains.part * width + job.lanes));
+    const Buffer<float> u(points * chains.part * width), c(points * tiles * width);
+    const Buffer<float> room(std::max(job.room(tiles), 9 * chains.part * width + job.lanes));
     for (int64_t panel = begin; panel < end; panel++) {
       for (int64_t k = 0; k < K; k += chains.part) {
         const int64_t n = std::min(chains.part, K - k);
@@ -245,12 +240,12 @@ void winograd_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows&
   const int64_t x_pitch = padded(row, s.lanes), z_pitch = padded(O, s.lanes), x_groups = up(K, s.lanes), z_groups = up(O, s.lanes);
   const Cut rounds(grid.count(), std::clamp<int64_t>(round_bytes / int64_t(sizeof(float)) / points / (x_pitch + z_pitch), 32, 512));
   const Cut strips(O, tile.rows), chains(rounds.part, chain);
-  const Floats sums(points * O * row), v(points * rounds.part * x_pitch), d(points * rounds.part * z_pitch);
+  const Buffer<float> sums(points * O * row), v(points * rounds.part * x_pitch), d(points * rounds.part * z_pitch);
   const int64_t most = std::min(rounds.part, grid.across);
   for (int64_t round = 0; round < rounds.count; round++) {
     const int64_t t0 = round * rounds.part, tiles = rounds.size(round);
     parallel_for(x_groups + z_groups, 1, [&](int64_t begin, int64_t end) {
-      const Floats room(6 * xs.columns(most) * s.lanes);
+      const Buffer<float> room(6 * xs.columns(most) * s.lanes);
       for (int64_t group = begin; group < end; group++) {
         const bool of_x = group < x_groups;
         const Image& from = of_x ? xs : zs;
