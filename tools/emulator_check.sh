@@ -10,12 +10,10 @@ cd "$(dirname "$0")/.."
 build="${1:-build}"
 mkdir -p "$build"
 build="$(cd "$build" && pwd)"
-python="$(command -v python)"
 
 step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 library() {                                        # the kernels with a sanitizer, or none
-  cmake -G Ninja -S . -B "$build/emulator-$1" -DCHAINRULE_CUDA=EMULATOR -DCHAINRULE_SANITIZE="$2" \
-    -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
+  tools/configure.sh "$build/emulator-$1" -DCHAINRULE_CUDA=EMULATOR -DCHAINRULE_SANITIZE="$2"
   cmake --build "$build/emulator-$1" --target chainrule_cuda | tail -1
 }
 on_device() {                                      # pytest with that library

@@ -26,9 +26,8 @@ export -f on_gpu checked
 export python sample="sum or cumsum or sort or softmax or matmul or conv_2d or layer_norm or batch_norm or take or update or pool"
 
 { nvidia-smi; nvcc --version; "$python" --version; } >"$out/machine.log" 2>&1
-step configure 60 cmake -G Ninja -B build/gpu -DCHAINRULE_CUDA=ON -DCHAINRULE_INPLACE=ON -DCMAKE_CUDA_FLAGS=-lineinfo \
-  -DPython_EXECUTABLE="$python" \
-  -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)"
+step configure 60 tools/configure.sh build/gpu -DCHAINRULE_CUDA=ON -DCHAINRULE_INPLACE=ON \
+  -DCMAKE_CUDA_FLAGS=-lineinfo
 step build 240 cmake --build build/gpu
 step found 30 "$python" -c 'import chainrule as cr; print(cr.cuda.why() or cr.cuda.properties()); assert cr.cuda.backend() == "cuda"'
 step tests 150 bash -c 'on_gpu tests --ignore tests/book'

@@ -8,8 +8,7 @@ build="${1:-build}/race"
 mkdir -p "$build"
 build="$(cd "$build" && pwd)"
 
-cmake -G Ninja -S . -B "$build" -DCHAINRULE_CUDA=OFF -DCHAINRULE_SANITIZE=thread \
-  -DPython_EXECUTABLE="$(command -v python)" -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
+tools/configure.sh "$build" -DCHAINRULE_CUDA=OFF -DCHAINRULE_SANITIZE=thread
 cmake --build "$build" --target _core | tail -1
 rm -rf "$build/package"
 mkdir "$build/package"
