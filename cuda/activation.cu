@@ -24,7 +24,7 @@ struct Kink {
   double slope, at_zero;
   template <class C> __device__ C operator()(C d, C x) const {
     if (x > 0) return d;
-    if (slope == 0 && x < 0) return C(0);
+    if (slope == 0 && (x < 0 || (x == 0 && at_zero == 0))) return C(0);
     return d * C(x < 0 ? slope : at_zero);
   }
 };

@@ -139,6 +139,18 @@ def test_backward_walk_frees_the_graph_on_its_way():
     assert cr.memory()["peak"] - before < 110 * x.nbytes
 
 
+def test_relu_holds_its_result_alone():
+    x = cr.ones((256, 256))
+
+    def held(x):
+        before = in_use()
+        y = cr.relu(x + 1)
+        return (y.sum(), in_use() - before)
+
+    (_, bytes_held), _ = cr.value_and_grad(held, has_aux=True)(x)
+    assert bytes_held == x.nbytes
+
+
 def test_too_much_memory_is_an_error_and_not_an_abort():
     with pytest.raises(MemoryError) as caught:
         cr.ones((2**36, 2**10))

@@ -133,7 +133,7 @@ inline Slot<const Tensor&, double, Tensor&> leaky_relu{"leaky_relu"}, elu{"elu"}
 inline Binary tanh_slope{"tanh_slope"}, sigmoid_slope{"sigmoid_slope"}, silu_slope{"silu_slope"};
 inline Binary mish_slope{"mish_slope"}, gelu_slope{"gelu_slope"}, gelu_tanh_slope{"gelu_tanh_slope"};
 inline Slot<const Tensor&, const Tensor&, double, Tensor&> elu_slope{"elu_slope"};              // d, x, alpha
-// y = d where x > 0, d slope where x < 0, d at_zero elsewhere
+// y = d where x > 0, d slope where x < 0, d at_zero elsewhere; a slope of 0 makes 0 of any d
 inline Slot<const Tensor&, const Tensor&, double, double, Tensor&> kink{"kink"};                // d, x, slope, at_zero
 
 // reductions: y has x's axes, of size 1 where x is reduced

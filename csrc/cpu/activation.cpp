@@ -41,7 +41,8 @@ void kink(const Tensor& d, const Tensor& x, double slope, double at_zero, Tensor
     using T = typename decltype(tag)::type;
     using C = compute_t<T>;
     const C e = C(slope), zero = C(at_zero);
-    if (slope == 0) map<T, T>(d, x, y, [=](auto d, auto x) { return x > 0 ? d : x < 0 ? C(0) : d * zero; });
+    if (slope == 0 && at_zero == 0) map<T, T>(d, x, y, [=](auto d, auto x) { return x > 0 ? d : x <= 0 ? C(0) : d * zero; });
+    else if (slope == 0) map<T, T>(d, x, y, [=](auto d, auto x) { return x > 0 ? d : x < 0 ? C(0) : d * zero; });
     else map<T, T>(d, x, y, [=](auto d, auto x) { return d * (x > 0 ? 1 : x < 0 ? e : zero); });
   });
 }

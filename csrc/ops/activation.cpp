@@ -31,7 +31,9 @@ Tensor relu(const Tensor& x, double at_zero) {
   const Tensor z = strong(x);
   Tensor y = output("relu", z.shape(), z.dtype(), {z});
   kernel::relu(z.device(), z, y);
-  link(y, z, [=](const Tensor& d) { return kink(d, z, 0, at_zero); });
+  // y > 0 where z > 0: only a derivative at 0 of its own needs z kept beside y.
+  if (at_zero == 0) link(y, z, [self = Self(y)](const Tensor& d) { return kink(d, self, 0, 0); });
+  else link(y, z, [=](const Tensor& d) { return kink(d, z, 0, at_zero); });
   return y;
 }
 Tensor leaky_relu(const Tensor& x0, double slope) {

@@ -54,7 +54,11 @@ Tensor attention(const Tensor& q0, const Tensor& k0, const Tensor& v0, double sc
           q0.shape(), ", k ", k0.shape(), ", v ", v0.shape(), " need shapes (..., T, m), (..., S, m), (..., S, n)");
   const DType type = promote(promote(as_float(q0).dtype(), k0.dtype()), v0.dtype());
   const Shape lead = broadcast(broadcast(leading(q0), leading(k0), op), leading(v0), op);
-  const auto ready = [&](const Tensor& x) { return with_heads(astype(x, type), lead); };
+  // Row-major, as the kernels read it: the maps hold these bytes and not those that they are a part of.
+  const auto ready = [&](const Tensor& x0) {
+    const Tensor x = with_heads(astype(x0, type), lead);
+    return contiguous(x.detached()).attached(x.node());
+  };
   const Tensor q = ready(q0), k = ready(k0), v = ready(v0);
   if (!kernel::attention.column[int(q.device())] || q.dim(-2) < few) return matmul(attention_weights(q, k, scale, causal), v);
 

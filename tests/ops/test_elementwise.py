@@ -55,8 +55,8 @@ def test_relu_has_the_slope_at_zero_that_was_asked_for():
 
 
 def test_relu_passes_no_infinite_adjoint_where_it_is_off():
-    d = cr.tensor([np.inf, np.nan, np.inf])
-    assert slope(cr.relu, cr.tensor([-1.0, -1.0, 1.0]), d).tolist() == [0, 0, np.inf]
+    d = cr.tensor([np.inf, np.nan, np.inf, np.inf])
+    assert slope(cr.relu, cr.tensor([-1.0, -1.0, 1.0, 0.0]), d).tolist() == [0, 0, np.inf, 0]
 
 
 def test_clip_has_slope_one_from_bound_to_bound():
