@@ -145,7 +145,8 @@ def test_relu_holds_its_result_alone():
     def held(x):
         before = in_use()
         y = cr.relu(x + 1)
-        return (y.sum(), in_use() - before)
+        held = in_use() - before
+        return y.sum(), held
 
     (_, bytes_held), _ = cr.value_and_grad(held, has_aux=True)(x)
     assert bytes_held == x.nbytes
