@@ -220,7 +220,10 @@ template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w,
   const int64_t groups = windows.groups, O = w.dim(0) / groups, K = w.dim(1), taps = w.size() / w.dim(0) / K;
   const int64_t x_plane = plane(x), z_plane = plane(z);
   const TapTile<C>& tile = tap_tile<C>();
-  const int64_t strips = up(O, tile.rows), rows = up(O, strips), columns = tile.columns[rows - 1];
+  const int64_t strips = up(O, tile.rows), rows = up(O, strips);
+  const bool narrow = K <= tile.lanes;                     // a second vector would hold no channel
+  const int64_t columns = narrow ? tile.lanes : tile.columns[rows - 1];
+  const auto multiply = narrow ? tile.narrow[rows - 1] : tile.multiply[rows - 1];
   const Blocks blocks(g, [&](const Block& b, int64_t) { return b.points() <= terms_in_product; });
 
   // Partial sums: (part, group, row, tap, channel), rows and channels rounded up to whole tiles.
@@ -251,8 +254,8 @@ template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w,
           turn(laid.p, b.channel, n, b.channel, columns, across.p);
           for (int64_t k = 0; k < taps; k++)
             for (int64_t s = 0; s < count; s++)
-              tile.multiply[rows - 1](points, turned.p + s * points * rows, across.p + shift[size_t(k)] * columns, at.data(),
-                                      nullptr, sums + s * rows * row_size + k * wide + c, row_size);
+              multiply(points, turned.p + s * points * rows, across.p + shift[size_t(k)] * columns, at.data(),
+                       nullptr, sums + s * rows * row_size + k * wide + c, row_size);
         }
       }
     }
