@@ -1,6 +1,7 @@
 // Convolution and its adjoint in x, on the grid of conv_grid.h.
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
+#include "cpu/conv_images.h"
 #include "cpu/conv_plain.h"
 #include "cpu/conv_rows.h"
 #include "cpu/winograd.h"
@@ -10,7 +11,6 @@ namespace {
 
 using namespace conv;
 
-constexpr int64_t depth = 256;               // terms in one chain of sums: their kernel stays in a first-level cache
 constexpr int64_t small = 1 << 13;           // multiply-adds up to which the plain loop is quicker
 // Which numbers of a tile are points, and where they go.
 struct Piece { int64_t at, n, to; };
@@ -197,7 +197,11 @@ void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, cons
     Problem<T> p = problem<T>(x, w, b, z, windows);
     p.m_step = terms;
     p.k_step = taps;
-    on_any(p, forward_grid(x.dim(0), windows));
+    const auto runs = [&](int i) {
+      const WindowAxis& a = windows.axis[i];
+      return AxisRuns(a, a.out, a.dilation, a.size, [](auto&&... args) { each_inside(args...); });
+    };
+    if (!by_images(p, x, z, runs)) on_any(p, forward_grid(x.dim(0), windows));
   });
 }
 
@@ -212,6 +216,11 @@ void convolve_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tens
     Problem<T> p = problem<T>(z, w, b, x, windows);
     p.m_step = taps;
     p.k_step = terms;
+    const auto runs = [&](int i) {
+      const WindowAxis& a = windows.axis[i];
+      return AxisRuns(a, a.in, -(a.dilation / a.stride), up(a.size, a.stride), [](auto&&... args) { each_reading(args...); });
+    };
+    if (by_images(p, z, x, runs)) return;
     const auto& [depth, height, width] = windows.axis;
     for (int64_t d = 0; d < std::min(depth.stride, depth.in); d++)
       for (int64_t h = 0; h < std::min(height.stride, height.in); h++)

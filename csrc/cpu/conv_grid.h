@@ -13,11 +13,13 @@
 #include "cpu/buffer.h"
 #include "cpu/loops.h"
 #include "cpu/simd.h"
+#include "cpu/tiles.h"
 
 namespace chainrule::conv {
 
 constexpr int64_t buffer_bytes = 384 << 10;  // of x laid out at a time: it stays in a second-level cache of 1 MB
 constexpr int64_t task_work = 1 << 20;       // multiply-adds that are worth a task: some 20 us
+constexpr int64_t depth = 256;               // terms in one chain of sums: their kernel stays in a first-level cache
 constexpr int64_t slack = 128;               // a tile may read so much beyond its last point
 
 template <class C> const TapTile<C>& tap_tile();
@@ -31,7 +33,6 @@ template <class C> const RowTile<C>& row_tile();
 template <> inline const RowTile<float>& row_tile() { return simd().row_f32; }
 template <> inline const RowTile<double>& row_tile() { return simd().row_f64; }
 
-inline int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 inline int64_t plane(const Tensor& x) { return x.dim(2) * x.dim(3) * x.dim(4); }
 inline int64_t floor_div(int64_t n, int64_t unit) { return n >= 0 ? n / unit : -up(-n, unit); }
 
