@@ -31,7 +31,7 @@ LARGE = {
     "pointwise": ((6, 130, 19, 23), (70, 130, 1, 1), {}),
     "long": ((2, 6, 20_011), (7, 6, 9), {"stride": 3, "padding": [(5, 2)]}),
     "many images": ((62, 22, 6, 5), (26, 11, 5, 5), {"padding": 2, "groups": 2}),
-    "many images, strides": ((63, 9, 7, 9), (20, 9, 5, 4), {"padding": 2, "stride": (2, 1), "dilation": (1, 2)}),
+    "many images, strides": ((63, 9, 7, 9), (20, 9, 5, 4), {"padding": 2, "stride": (2, 1)}),
     "many volumes": ((61, 5, 3, 4, 5), (7, 5, 3, 3, 3), {"padding": 1}),
     "volume": ((2, 20, 13, 17, 19), (18, 20, 2, 3, 3), {"padding": 1, "stride": (1, 2, 1)}),
 }

@@ -184,7 +184,8 @@ inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Te
     normalize_channels_pull{"normalize_channels_pull"};
 
 // attention, all row-major: q (heads, T, m), k (heads, S, m), v (heads, S, n), scale, causal (a query sees the keys up to its
-// own number) -> y (heads, T, n) and, in the type of computation, log Σ e^score (heads, T)
+// own number) -> y (heads, T, n) and, in the type of computation, log Σ e^score (heads, T). Without narrow types the CPU's may
+// also be (batch, heads, T, m) with rows that lie apart
 inline Slot<const Tensor&, const Tensor&, const Tensor&, double, bool, Tensor&, Tensor&> attention{"attention"};
 // q, k, v, y, log Σ e^score, d, scale, causal -> dq, dk, dv
 inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double, bool, Tensor&, Tensor&,

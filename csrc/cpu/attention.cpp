@@ -76,29 +76,39 @@ void product(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<C> a, con
   }
 }
 
+// The heads of q, k, v or y (heads, T, m), or (batch, heads, T, m) with rows that lie apart.
+template <class C> struct Heads {
+  C* p;
+  int64_t heads, batch, head, row;           // the steps from one to the next
+  explicit Heads(const Tensor& x)
+      : p(x.data<C>()), heads(std::max<int64_t>(1, x.dim(-3))), batch(x.ndim() == 4 ? x.stride(0) : 0), head(x.strides()[-3]),
+        row(x.strides()[-2]) {}
+  C* at(int64_t h, int64_t i) const { return p + h / heads * batch + h % heads * head + i * row; }
+};
+
 // Row-major copies of `rows` rows with lines of `pitch`, a whole number of vectors; what is beyond is 0.
-template <class C> void lay_rows(const C* from, int64_t n, int64_t rows, C* to, int64_t pitch) {
+template <class C> void lay_rows(const C* from, int64_t from_row, int64_t n, int64_t rows, C* to, int64_t pitch) {
   for (int64_t i = 0; i < rows; i++) {
-    std::copy_n(from + i * n, n, to + i * pitch);
+    std::copy_n(from + i * from_row, n, to + i * pitch);
     std::fill(to + i * pitch + n, to + (i + 1) * pitch, C(0));
   }
 }
 // xᵀ (n, S) of x (S, n) in panels of two vectors of columns.
-template <class C> void lay_panels(const Tile<C>& t, const C* x, int64_t n, int64_t S, C* to) {
+template <class C> void lay_panels(const Tile<C>& t, const C* x, int64_t x_row, int64_t n, int64_t S, C* to) {
   const int64_t width = 2 * t.lanes;
   for (int64_t j = 0; j < S; j += width, to += width * n) {
     const int64_t columns = std::min(width, S - j);
     if (columns < width) std::fill_n(to, width * n, C(0));
-    t.pack(x + j * n, n, 1, columns, width, n, to);
+    t.pack(x + j * x_row, x_row, 1, columns, width, n, to);
   }
 }
 // Products c of rows of a with the panel b; where only the later half of the panel sees a row (column c sees rows up to
 // c + ahead), only with that.
 template <class C>
-void scores(const Tile<C>& t, int64_t rows, int64_t ahead, int64_t K, const C* a, const C* b, C* c, int64_t c_row) {
+void scores(const Tile<C>& t, int64_t rows, int64_t ahead, int64_t K, const C* a, int64_t a_row, const C* b, C* c, int64_t c_row) {
   const int64_t width = 2 * t.lanes, both = std::clamp<int64_t>(ahead + t.lanes, 0, rows);
-  product<C>(t, both, width, K, {a, K, 1}, b, 0, width, c, c_row, false);
-  product<C>(t, rows - both, t.lanes, K, {a + both * K, K, 1}, b + t.lanes, 0, width, c + both * c_row + t.lanes, c_row, false);
+  product<C>(t, both, width, K, {a, a_row, 1}, b, 0, width, c, c_row, false);
+  product<C>(t, rows - both, t.lanes, K, {a + both * a_row, a_row, 1}, b + t.lanes, 0, width, c + both * c_row + t.lanes, c_row, false);
 }
 
 // Query number `query` sees the keys below keys(query); a panel of queries from `query` on sees key r after `key` in its
@@ -131,13 +141,13 @@ struct Blocks {
 };
 
 template <class C>
-void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64_t S, int64_t m, int64_t n, double scale, bool causal, C* y,
-             C* log_sum) {
+void forward(Heads<C> q, Heads<C> k, Heads<C> v, int64_t heads, int64_t T, int64_t S, int64_t m, int64_t n, double scale, bool causal,
+             Heads<C> y, C* log_sum) {
   const Tile<C>& t = tile<C>();
   const int64_t width = 2 * t.lanes, pitch = up(n, t.lanes) * t.lanes;
   if (heads == 0 || T == 0) return;
   if (S == 0) {
-    std::fill_n(y, heads * T * n, C(0));
+    for (int64_t i = 0; i < heads * T; i++) std::fill_n(y.at(i / T, i % T), n, C(0));
     std::fill_n(log_sum, heads * T, C(0));
     return;
   }
@@ -146,7 +156,7 @@ void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64
   Scratch<C> shared(pitch == n ? 0 : heads * S * pitch);
   C* const values = pitch == n ? nullptr : shared.take(heads * S * pitch);
   if (values) parallel_for(heads, 1 + grain / (1 + S * n), [&](int64_t begin, int64_t end) {
-    lay_rows(v + begin * S * n, n, (end - begin) * S, values + begin * S * pitch, pitch);
+    for (int64_t h = begin; h < end; h++) lay_rows(v.at(h, 0), v.row, n, S, values + h * S * pitch, pitch);
   });
   parallel_for(heads * blocks.count, 1, [&](int64_t begin, int64_t end) {
     Scratch<C> own(blocks.rows * (m + pitch + 2) + (most_keys + 2) * width);
@@ -155,9 +165,10 @@ void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64
     for (int64_t task = begin; task < end; task++) {
       const int64_t h = task / blocks.count, i0 = (blocks.count - 1 - task % blocks.count) * blocks.rows;   // the longest first
       const int64_t rows = std::min(blocks.rows, T - i0);
-      const C *kh = k + h * S * m, *vh = values ? values + h * S * pitch : v + h * S * n;
-      C* const yh = y + (h * T + i0) * n, * const sum = values ? rest : yh;
-      lay_panels(t, q + (h * T + i0) * m, m, rows, qs);
+      const C *kh = k.at(h, 0), *vh = values ? values + h * S * pitch : v.at(h, 0);
+      C* const yh = y.at(h, i0), * const sum = values ? rest : yh;
+      const int64_t v_row = values ? pitch : v.row, sum_row = values ? pitch : y.row;
+      lay_panels(t, q.at(h, i0), q.row, m, rows, qs);
       times(up(rows, width) * width * m, qs, C(scale * log2_e), qs);
       std::fill_n(top, blocks.rows, C(-INFINITY));
       std::fill_n(l, blocks.rows, C(0));
@@ -166,16 +177,16 @@ void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64
           const int64_t high = std::min(width, rows - i), wide = std::min(most_keys, sight.keys(i0 + i + high - 1) - j0);
           if (wide <= 0) continue;
           const int64_t ahead = sight.ahead(i0 + i, j0);
-          scores(t, wide, ahead, m, kh + j0 * m, qs + i * m, s, width);
+          scores(t, wide, ahead, m, kh + j0 * k.row, k.row, qs + i * m, s, width);
           if (soften(width, wide, s, ahead, top + i, l + i, less) && j0 > 0)
-            for (int64_t c = 0; c < high; c++) times(pitch, sum + (i + c) * pitch, less[c], sum + (i + c) * pitch);
+            for (int64_t c = 0; c < high; c++) times(pitch, sum + (i + c) * sum_row, less[c], sum + (i + c) * sum_row);
           const Cut strips(high, ahead >= wide ? high : t.rows);             // on the diagonal fewer keys for earlier queries
           for (int64_t c = 0; c < high; c += strips.part) {
             const int64_t some = std::min(strips.part, high - c), deep = std::clamp<int64_t>(c + some + ahead, 0, wide);
-            product<C>(t, some, pitch, deep, {s + c, 1, width}, vh + j0 * pitch, width, pitch, sum + (i + c) * pitch, pitch, j0 > 0);
+            product<C>(t, some, pitch, deep, {s + c, 1, width}, vh + j0 * v_row, width, v_row, sum + (i + c) * sum_row, sum_row, j0 > 0);
           }
         }
-      for (int64_t i = 0; i < rows; i++) times(n, sum + i * pitch, l[i] == 0 ? C(0) : 1 / l[i], yh + i * n);
+      for (int64_t i = 0; i < rows; i++) times(n, sum + i * sum_row, l[i] == 0 ? C(0) : 1 / l[i], yh + i * y.row);
       C* const lh = log_sum + h * T + i0;
       log(l, lh, rows);
       for (int64_t i = 0; i < rows; i++) lh[i] = l[i] == 0 ? C(0) : lh[i] + C(log_2) * top[i];
@@ -187,8 +198,8 @@ void forward(const C* q, const C* k, const C* v, int64_t heads, int64_t T, int64
 // dv += pᵀ d, dk += dsᵀ q and dq += ds k. Where heads are few their keys are shared out among groups, whose parts of dq are
 // added up in order.
 template <class C>
-void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, const C* d, int64_t heads, int64_t T, int64_t S, int64_t m,
-              int64_t n, double scale, bool causal, C* dq, C* dk, C* dv) {
+void backward(Heads<C> q, Heads<C> k, Heads<C> v, Heads<C> y, const C* log_sum, Heads<C> d, int64_t heads, int64_t T, int64_t S, int64_t m,
+              int64_t n, double scale, bool causal, Heads<C> dq, Heads<C> dk, Heads<C> dv) {
   const Tile<C>& t = tile<C>();
   const int64_t width = 2 * t.lanes, panels = up(T, width), pm = up(m, t.lanes) * t.lanes, pn = up(n, t.lanes) * t.lanes;
   const int64_t high = std::min(most_panels, panels) * width, row = high + t.lanes, tiles = up(S, most_keys);
@@ -197,7 +208,8 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
   const Sight sight{causal, S};
   const bool in_place = groups == 1 && m == pm;
   Scratch<C> shared(in_place ? 0 : heads * groups * T * pm);
-  C* const sums = in_place ? dq : shared.take(heads * groups * T * pm);
+  C* const sums = in_place ? nullptr : shared.take(heads * groups * T * pm);
+  const int64_t sum_row = in_place ? dq.row : pm;
   parallel_for(heads * groups, 1, [&](int64_t begin, int64_t end) {
     Scratch<C> own(panels * width * (m + n + 2) + (S + most_keys + T) * pm + (most_keys + T) * pn + 2 * most_keys * row + 2 * width);
     C* const qt = own.take(panels * width * m + width), * const dt = own.take(panels * width * n + width);
@@ -208,19 +220,20 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
     C* const s = own.take(most_keys * row), * const ds = own.take(most_keys * row);
     for (int64_t task = begin; task < end; task++) {
       const int64_t h = task / groups, group = task % groups;
-      const C *qh = q + h * T * m, *kh = k + h * S * m, *vh = v + h * S * n, *dh = d + h * T * n, *yh = y + h * T * n;
-      lay_panels(t, qh, m, T, qt);
+      const C *qh = q.at(h, 0), *kh = k.at(h, 0), *vh = v.at(h, 0), *dh = d.at(h, 0), *yh = y.at(h, 0);
+      lay_panels(t, qh, q.row, m, T, qt);
       times(panels * width * m, qt, C(scale * log2_e), qt);
-      lay_panels(t, dh, n, T, dt);
-      if (m != pm) lay_rows(kh, m, S, k_rows, pm), lay_rows(qh, m, T, q_rows, pm);
-      if (n != pn) lay_rows(dh, n, T, d_rows, pn);
+      lay_panels(t, dh, d.row, n, T, dt);
+      if (m != pm) lay_rows(kh, k.row, m, S, k_rows, pm), lay_rows(qh, q.row, m, T, q_rows, pm);
+      if (n != pn) lay_rows(dh, d.row, n, T, d_rows, pn);
       const C *kr = k_rows ? k_rows : kh, *qr = q_rows ? q_rows : qh, *dr = d_rows ? d_rows : dh;
+      const int64_t k_row = k_rows ? pm : k.row, q_row = q_rows ? pm : q.row, d_row = d_rows ? pn : d.row;
       for (int64_t i = 0; i < panels * width; i++) {
-        mean[i] = i < T ? dot(dh + i * n, yh + i * n, n) : C(0);
+        mean[i] = i < T ? dot(dh + i * d.row, yh + i * y.row, n) : C(0);
         ls[i] = i < T ? C(log2_e) * log_sum[h * T + i] : C(0);
       }
-      C* const sum_q = sums + task * T * pm;
-      std::fill_n(sum_q, T * pm, C(0));
+      C* const sum_q = sums ? sums + task * T * pm : dq.at(h, 0);
+      for (int64_t i = 0; i < T; i++) std::fill_n(sum_q + i * sum_row, pm, C(0));
       for (int64_t round = 0; round * groups < tiles; round++) {           // there and back: where causal, later tiles are less work
         const int64_t j0 = (round * groups + (round % 2 ? groups - 1 - group : group)) * most_keys, wide = std::min(most_keys, S - j0);
         if (wide <= 0) continue;
@@ -231,8 +244,8 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
           for (int64_t i = 0; i < rows; i += width) {
             const int64_t seen = std::clamp<int64_t>(sight.keys(i0 + i + width - 1) - j0, 0, wide);
             const int64_t ahead = sight.ahead(i0 + i, j0);
-            scores(t, seen, ahead, m, kh + j0 * m, qt + (i0 + i) * m, s + i, row);
-            scores(t, seen, ahead, n, vh + j0 * n, dt + (i0 + i) * n, ds + i, row);
+            scores(t, seen, ahead, m, kh + j0 * k.row, k.row, qt + (i0 + i) * m, s + i, row);
+            scores(t, seen, ahead, n, vh + j0 * v.row, v.row, dt + (i0 + i) * n, ds + i, row);
             soft_slope(width, seen, near, s + i, ds + i, row, ahead, ls + i0 + i, mean + i0 + i);
           }
           // On the diagonal later keys have fewer queries, earlier queries fewer keys.
@@ -241,33 +254,34 @@ void backward(const C* q, const C* k, const C* v, const C* y, const C* log_sum, 
           for (int64_t j = 0; j < near; j += key_strips.part) {
             const int64_t first = std::max<int64_t>(0, ahead >= near ? 0 : j - ahead), i = i0 + first, at = j * row + first;
             const int64_t some = std::min(key_strips.part, near - j), deep = rows - first;
-            product<C>(t, some, pn, deep, {s + at, row, 1}, dr + i * pn, width, pn, sum_v + j * pn, pn, true);
-            product<C>(t, some, pm, deep, {ds + at, row, 1}, qr + i * pm, width, pm, sum_k + j * pm, pm, true);
+            product<C>(t, some, pn, deep, {s + at, row, 1}, dr + i * d_row, width, d_row, sum_v + j * pn, pn, true);
+            product<C>(t, some, pm, deep, {ds + at, row, 1}, qr + i * q_row, width, q_row, sum_k + j * pm, pm, true);
           }
           for (int64_t i = 0; i < rows; i += query_strips.part) {
             const int64_t some = std::min(query_strips.part, rows - i), deep = std::clamp<int64_t>(i + some + ahead, 0, near);
-            product<C>(t, some, pm, deep, {ds + i, 1, row}, kr + j0 * pm, width, pm, sum_q + (i0 + i) * pm, pm, true);
+            product<C>(t, some, pm, deep, {ds + i, 1, row}, kr + j0 * k_row, width, k_row, sum_q + (i0 + i) * sum_row, sum_row, true);
           }
         }
         for (int64_t j = 0; j < wide; j++) {
-          times(m, sum_k + j * pm, C(scale), dk + (h * S + j0 + j) * m);
-          std::copy_n(sum_v + j * pn, n, dv + (h * S + j0 + j) * n);
+          times(m, sum_k + j * pm, C(scale), dk.at(h, j0 + j));
+          std::copy_n(sum_v + j * pn, n, dv.at(h, j0 + j));
         }
       }
     }
   });
   parallel_for(heads * T, 1 + grain / (groups * m), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      C* const part = sums + (i / T * groups * T + i % T) * pm;
+      C *const to = dq.at(i / T, i % T), *const part = sums ? sums + (i / T * groups * T + i % T) * pm : to;
       for (int64_t g = 1; g < groups; g++)
         for (int64_t j = 0; j < m; j++) part[j] += part[g * T * pm + j];
-      times(m, part, C(scale), dq + i * m);
+      times(m, part, C(scale), to);
     }
   });
 }
 
 // ---- any floating type: narrow ones are computed in float32
 template <class F> void in_precision(DType t, F&& f) { t == DType::float64 ? f(double()) : f(float()); }
+int64_t heads_of(const Tensor& x) { return x.ndim() == 4 ? x.dim(0) * x.dim(1) : x.dim(0); }
 DType computed(DType t) { return t == DType::float64 ? t : DType::float32; }
 Tensor like(const Tensor& x) {
   const DType type = computed(x.dtype());
@@ -291,8 +305,8 @@ void attention(const Tensor& q0, const Tensor& k0, const Tensor& v0, double scal
   into(y0, [&](Tensor& y) {
     in_precision(y.dtype(), [&](auto zero) {
       using C = decltype(zero);
-      forward(q.data<C>(), k.data<C>(), v.data<C>(), q.dim(0), q.dim(1), k.dim(1), q.dim(2), v.dim(2), scale, causal, y.data<C>(),
-              log_sum.data<C>());
+      forward<C>(Heads<C>(q), Heads<C>(k), Heads<C>(v), heads_of(q), q.dim(-2), k.dim(-2), q.dim(-1), v.dim(-1), scale, causal,
+                 Heads<C>(y), log_sum.data<C>());
     });
   });
 }
@@ -304,8 +318,8 @@ void attention_pull(const Tensor& q0, const Tensor& k0, const Tensor& v0, const 
       into(dv0, [&](Tensor& dv) {
         in_precision(q.dtype(), [&](auto zero) {
           using C = decltype(zero);
-          backward(q.data<C>(), k.data<C>(), v.data<C>(), y.data<C>(), log_sum.data<C>(), d.data<C>(), q.dim(0), q.dim(1), k.dim(1),
-                   q.dim(2), v.dim(2), scale, causal, dq.data<C>(), dk.data<C>(), dv.data<C>());
+          backward<C>(Heads<C>(q), Heads<C>(k), Heads<C>(v), Heads<C>(y), log_sum.data<C>(), Heads<C>(d), heads_of(q), q.dim(-2),
+                      k.dim(-2), q.dim(-1), v.dim(-1), scale, causal, Heads<C>(dq), Heads<C>(dk), Heads<C>(dv));
         });
       });
     });

@@ -87,4 +87,64 @@ Tensor attention(const Tensor& q0, const Tensor& k0, const Tensor& v0, double sc
   return y;
 }
 
+namespace {
+
+// (..., T, heads m) -> (..., heads, T, m), and back
+Tensor split(const Tensor& x, int64_t heads) {
+  Shape s = x.shape();
+  s[-1] = heads;
+  s.push_back(x.dim(-1) / heads);
+  return transpose(reshape(x, s), -2, -3);
+}
+Tensor join_heads(const Tensor& x) {
+  const Tensor t = transpose(x, -2, -3);
+  Shape s = t.shape();
+  s.pop_back();
+  s[-1] *= t.dim(-1);
+  return reshape(t, s);
+}
+Tensor part(const Tensor& z, int64_t i) {
+  Shape start = Shape::filled(z.ndim(), 0), size = z.shape();
+  size[-1] /= 3;
+  start[-1] = i * size[-1];
+  return slice(z, start, size, Shape::filled(z.ndim(), 1));
+}
+// Part i of `of` beside each other in the rows of x (..., T, width), as (batch, heads, T, m).
+Tensor heads_in(const Tensor& x, int64_t i, int64_t of, int64_t heads) {
+  const int64_t T = x.dim(-2), width = x.dim(-1), p = width / of, m = p / heads, batch = x.size() / (T * width);
+  return Tensor(x.storage(), x.dtype(), {batch, heads, T, m}, {T * width, m, width, 1}, x.offset() + i * p);
+}
+
+}  // namespace
+
+Tensor self_attention(const Tensor& z0, int64_t heads, double scale, bool causal) {
+  const char* op = "self_attention";
+  require<ValueError>(heads >= 1, op, "heads must be at least 1, got ", heads);
+  require(z0.ndim() >= 2 && z0.dim(-1) % (3 * heads) == 0, op, "z ", z0.shape(), " needs shape (..., T, 3 p), p a multiple of heads ",
+          heads);
+  const Tensor z = as_float(z0);
+  const auto composite = [=](const std::vector<Tensor>& in) {
+    const auto head = [&](int64_t i) { return split(part(in[0], i), heads); };
+    return join_heads(attention(head(0), head(1), head(2), scale, causal));
+  };
+  const bool narrow = itemsize(z.dtype()) < 4;
+  if (z.device() != Device::cpu || narrow || z.size() == 0 || z.dim(-2) < few) return composite({z});
+
+  Shape shape = z.shape();
+  shape[-1] /= 3;
+  Tensor y = output(op, shape, z.dtype(), {z});
+  const Tensor rows = contiguous(z.detached()), out = y.detached();
+  Tensor to = heads_in(out, 0, 1, heads), log_sum = empty({to.dim(0) * heads, to.dim(2)}, z.dtype(), z.device());
+  const auto head = [=](int64_t i) { return heads_in(rows, i, 3, heads); };
+  kernel::attention(z.device(), head(0), head(1), head(2), scale, causal, to, log_sum);
+  link_composite(y, {z}, composite, [=](const Tensor& d) {
+    Tensor dz = empty(rows.shape(), rows.dtype(), rows.device());
+    Tensor dq = heads_in(dz, 0, 3, heads), dk = heads_in(dz, 1, 3, heads), dv = heads_in(dz, 2, 3, heads);
+    kernel::attention_pull(d.device(), head(0), head(1), head(2), heads_in(out, 0, 1, heads), log_sum,
+                           heads_in(contiguous(d.detached()), 0, 1, heads), scale, causal, dq, dk, dv);
+    return std::vector<Tensor>{dz};
+  });
+  return y;
+}
+
 }  // namespace chainrule

@@ -24,6 +24,13 @@ def dropped(x, p, seed):
     return np.where(cr.uniform(x.shape, rng=cr.Rng(seed)).numpy() >= p, x / (1 - p), 0)
 
 
+def self_attention(z, heads, allowed=None):
+    def split(x):
+        return np.swapaxes(x.reshape(*x.shape[:-1], heads, -1), -2, -3)
+    u = attention(*map(split, np.split(z, 3, axis=-1)), allowed)
+    return np.swapaxes(u, -2, -3).reshape(*z.shape[:-1], -1)
+
+
 SEEN = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], bool)       # the second query may look nowhere
 attend = cr.scaled_dot_product_attention
 Q, K, V = normal(2, 3, 5), normal(2, 4, 5), normal(2, 4, 6)
@@ -61,6 +68,10 @@ CASES = {
     "dropout_all": (lambda x: cr.dropout(x, 1.0, None), np.zeros_like, [normal(4, 5)]),
     "embedding": (cr.embedding, lambda i, w: w[i], [integers(0, 4, 2, 3), normal(4, 5)]),
     "embedding_scalar": (cr.embedding, lambda i, w: w[i], [np.array(2), normal(4, 5)]),
+    "self_attention": (lambda z: cr.self_attention(z, 2), lambda z: self_attention(z, 2), [normal(2, 9, 12)]),
+    "self_attention_causal": (lambda z: cr.self_attention(z, 3, causal=True),
+                              lambda z: self_attention(z, 3, np.tri(8, dtype=bool)), [normal(2, 1, 8, 9)]),
+    "self_attention_few": (lambda z: cr.self_attention(z, 2), lambda z: self_attention(z, 2), [normal(3, 6)]),
 }
 
 CORNERS = {
@@ -77,6 +88,7 @@ CORNERS = {
                                                 [np.zeros((0, 9, 5)), np.zeros((0, 4, 5)), np.zeros((0, 4, 2))]),
     "scaled_dot_product_attention_tiles_huge": (attend, attention,
                                                 [1e3 * normal(9, 5), normal(11, 5), normal(11, 3)]),
+    "self_attention_none": (lambda z: cr.self_attention(z, 2), lambda z: np.zeros((0, 9, 4)), [np.zeros((0, 9, 12))]),
     "attention_weights_huge": (cr.attention_weights, weights, [1e4 * Q, K]),
     "embedding_padding": (lambda i, w: cr.embedding(i, w, 1), lambda i, w: w[i], [integers(0, 4, 5), normal(4, 2)]),
     "embedding_none": (cr.embedding, lambda i, w: w[i], [np.zeros((0, 3), int), normal(4, 2)]),
@@ -100,4 +112,7 @@ ERRORS = {
     "embedding_index": (lambda: cr.embedding(cr.tensor([0, 4]), W), IndexError, ".*index 4 .*"),
     "embedding_table": (lambda: cr.embedding(cr.tensor([0]), cr.zeros(3)), cr.ShapeError,
                         r"embedding: weight \(3,\) needs to be a table \(n, p\)"),
+    "self_attention_width": (lambda: cr.self_attention(cr.zeros((2, 8)), 2), cr.ShapeError,
+                             r"self_attention: z \(2, 8\) needs shape \(..., T, 3 p\), p a multiple of heads 2"),
+    "self_attention_heads": (lambda: cr.self_attention(X, 0), ValueError, "self_attention: heads .*0.*"),
 }

@@ -1,5 +1,11 @@
 """Composites: functions written in ops. Their derivatives need no word, since those of the ops are known."""
-from .attention import attention_weights, dropout, embedding, scaled_dot_product_attention
+from .attention import (
+    attention_weights,
+    dropout,
+    embedding,
+    scaled_dot_product_attention,
+    self_attention,
+)
 from .contraction import einsum
 from .convolution import convolve
 from .index import (

@@ -60,6 +60,19 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
     return alpha @ v
 
 
+def self_attention(z: Tensor, heads: int, *, causal: bool = False) -> Tensor:
+    """Attention of q, k and v that lie side by side in the rows of z, by heads of p / heads columns each.
+
+    Book: §7.5, (7.25), (7.26), before the map W_c
+
+    Shapes  z (..., T, 3 p) -> (..., T, p)
+    Errors  ShapeError unless p is a multiple of heads
+    """
+    check.positive("self_attention", heads=heads)
+    width = z.shape[-1] // (3 * heads) if z.ndim else 0
+    return _core._self_attention(z, heads, 1 / sqrt(max(width, 1)), causal)
+
+
 def dropout(x: Tensor, p: float, rng) -> Tensor:
     """Each entry is 0 with probability p, else divided by 1 - p: the mean stays.   Book: §5.7, (5.47)
 

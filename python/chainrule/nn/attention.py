@@ -7,7 +7,12 @@ import chainrule as cr
 
 from .. import check
 from .._core import Tensor
-from ..functional.attention import attention_weights, dropout, scaled_dot_product_attention
+from ..functional.attention import (
+    attention_weights,
+    dropout,
+    scaled_dot_product_attention,
+    self_attention,
+)
 from . import init
 from .linear import Linear
 from .module import Module
@@ -51,6 +56,9 @@ class MultiHeadAttention(Module):
     def __call__(self, q: Tensor, k: Tensor | None = None, v: Tensor | None = None, *,
                  mask: Tensor | None = None, causal: bool = False, weights: bool = False) -> Any:
         """u, or (u, α) with α (..., heads, T, S) if weights; mask (..., T, S) or (..., heads, T, S)."""
+        alone = self.joint and (k is None or k is q) and (v is None or v is q)
+        if alone and mask is None and not weights and not (self.dropout and self.training):
+            return self.out_proj(self_attention(self._joint(q), self.heads, causal=causal))
         q, k, v = self.projected(q, k, v)                            # (..., heads, T or S, m)
         if mask is not None and 2 < mask.ndim < q.ndim:
             mask = cr.expand_dims(mask, axis=-3)                     # one mask for all heads
@@ -82,9 +90,7 @@ class MultiHeadAttention(Module):
         b = self.in_proj_bias
         p = self.p
         if self.joint and q is k is v:
-            _width("q", q, p)
-            z = q @ self.in_proj_weight.T
-            z = z if b is None else z + b
+            z = self._joint(q)
             return [_split(z[..., i * p:(i + 1) * p], self.heads) for i in range(3)]
         if self.joint:
             W = [self.in_proj_weight[i * p:(i + 1) * p] for i in range(3)]
@@ -96,6 +102,12 @@ class MultiHeadAttention(Module):
             z = x @ w.T
             parts.append(_split(z if b is None else z + b[i * p:(i + 1) * p], self.heads))
         return parts
+
+    def _joint(self, q: Tensor) -> Tensor:
+        """W_q q, W_k q and W_v q side by side, (..., T, 3 p)."""
+        _width("q", q, self.p)
+        z = q @ self.in_proj_weight.T
+        return z if self.in_proj_bias is None else z + self.in_proj_bias
 
     def multiply_adds(self, x: Tensor, y: Any) -> int:
         """Of self attention: projections 3 T p², scores and averages 2 T² p; out_proj counts for itself."""
