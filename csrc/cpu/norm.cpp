@@ -120,7 +120,8 @@ void rows(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
 void rows_pull(const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& scale, const Tensor& d, bool centred,
                Tensor& dx, Tensor& dweight, Tensor& dbias) {
   const int64_t count = x.dim(0), n = x.dim(1);
-  const int64_t parts = std::clamp<int64_t>(count * n / 65536, 1, std::min<int64_t>(64, std::max<int64_t>(count, 1)));
+  const int64_t wanted = std::max(std::min<int64_t>(8, x.size() / 16384), x.size() / 65536);       // few, whose sums are added up alone
+  const int64_t parts = std::clamp<int64_t>(wanted, 1, std::min<int64_t>(64, std::max<int64_t>(count, 1)));
   std::vector<double> sums(size_t(parts * 2 * n));
   each_float(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
