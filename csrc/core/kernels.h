@@ -153,7 +153,7 @@ inline Binary index_add{"index_add"};                                    // d (o
 inline Binary index_max{"index_max"};                                    // d (outer, m, inner), index; y = max(y, d) there
 // the same with an index for each element, (outer, m, inner)
 inline Binary take_along_axis{"take_along_axis"};
-inline Binary scatter_add_along_axis{"scatter_add_along_axis"};          // d, index; y += there
+inline Binary scatter_add_along_axis{"scatter_add_along_axis"};          // d, index; y = Σ d there, 0 elsewhere
 inline Binary put{"put"};                                                // values, row-major positions; y[position] = value
 inline Slot<const Tensor&, int64_t*> count_nonzero{"count_nonzero"};
 inline Unary nonzero{"nonzero"};                                         // x -> y (n, ndim) of positions

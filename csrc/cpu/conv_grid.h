@@ -251,24 +251,26 @@ struct Copies {
                                 b.at_residue(g, int64_t(i), int64_t(j), int64_t(k)) + b.flat(0, q, h.low, w.low), h.count(), w.count()});
         }
   }
+  // Whether that is all of the `size` elements of an image.
+  bool all_inside(int64_t size) const {
+    for (const Piece& p : pieces) size -= p.rows * p.n;
+    return size == 0;
+  }
   template <class T, class C> void run(const T* x, C* out) const {
     for (const Piece& p : pieces) copy_rows(p.rows, p.n, x + p.from, from_row, step, out + p.to, to_row);
   }
 };
 
-// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them; what lies outside of
-// x is left as it is.
-template <class T, class C> void lay_inside(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
+// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them, zero outside of x.
+template <class T, class C>
+void lay_out(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
   const Copies copies(g, b);
-  const int64_t plane = g[1].in * g[2].in * g[3].in;
+  const int64_t plane = g[1].in * g[2].in * g[3].in, size = channels * b.channel;
+  const int64_t written = copies.all_inside(b.channel / b.wide[0]) ? size : 0;
+  std::fill_n(out + written, size + slack - written, C(0));
   for (int64_t c = 0; c < channels; c++)
     for (int64_t n = 0; n < b.wide[0]; n++)
       copies.run(x + ((b.begin[0] + n) * x_channels + c) * plane, out + c * b.channel + n * copies.to_image);
-}
-template <class T, class C>
-void lay_out(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
-  std::fill_n(out, channels * b.channel + slack, C(0));
-  lay_inside(g, b, x, channels, x_channels, out);
 }
 
 }  // namespace chainrule::conv

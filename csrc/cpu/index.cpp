@@ -63,12 +63,13 @@ void take_along_axis(const Tensor& x, const Tensor& index, Tensor& y) {
   });
 }
 
-// y[o, index[o, j, k], k] += d[o, j, k]: each line along j is one task, so its order of addition is that of j.
+// y[o, i, k] = Σ d[o, j, k] over the j whose index[o, j, k] is i: each line along j is one task, so its order of addition is that
+// of j, and its zeros are still near when sums are added to them.
 void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
   const int64_t outer = d.dim(0), m = d.dim(1), n = y.dim(1), inner = d.dim(2);
   constexpr int64_t width = 64;
   const int64_t chunks = (inner + width - 1) / width;
-  if (d.size() == 0) return;
+  if (d.size() == 0) return kernel::fill(Device::cpu, y, 0, 0);
   const int64_t* pi = index.data<int64_t>();
   if (chunks > 1)                                              // the first wrong one is named, not the first in a task
     parallel_for(d.size(), grain, [=](int64_t begin, int64_t end) {
@@ -79,18 +80,20 @@ void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
     const T* pd = d.data<T>();
     T* py = y.data<T>();
     if (inner == 1)
-      return parallel_for(outer, std::max<int64_t>(1, grain / m), [&](int64_t begin, int64_t end) {
+      return parallel_for(outer, std::max<int64_t>(1, grain / (m + n)), [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; o++) {
           T* line = py + o * n;
+          std::fill_n(line, n, T(0));
           for (int64_t at = o * m; at < (o + 1) * m; at++) {
             T& to = line[checked(pi[at], n, "scatter_add")];
             to = T(compute_t<T>(to) + compute_t<T>(pd[at]));
           }
         }
       });
-    parallel_for(outer * chunks, std::max<int64_t>(1, grain / (m * std::min(inner, width))), [&](int64_t begin, int64_t end) {
+    parallel_for(outer * chunks, std::max<int64_t>(1, grain / ((m + n) * std::min(inner, width))), [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; task++) {
         const int64_t o = task / chunks, first = task % chunks * width, last = std::min(inner, first + width);
+        for (int64_t i = 0; i < n; i++) std::fill_n(py + (o * n + i) * inner + first, last - first, T(0));
         for (int64_t j = 0; j < m; j++)
           for (int64_t k = first; k < last; k++) {
             const int64_t at = (o * m + j) * inner + k;

@@ -100,10 +100,12 @@ void pool_pairs(const float* x, int64_t width, int64_t n, int64_t corner, float*
 void max_pool_pairs(const Tensor& x, const std::vector<PoolAxis>& axes, Tensor& y, Tensor& index) {
   const int64_t height = axes[1].n, width = axes[2].n, H = y.dim(2), W = y.dim(3);
   parallel_for(x.dim(0) * H, 1 + grain / (4 * W + 1), [&](int64_t begin, int64_t end) {
+    int64_t plane = begin / H, h = begin % H;
     for (int64_t line = begin; line < end; line++) {
-      const int64_t corner = 2 * (line % H) * width;
-      pool_pairs(x.data<float>() + line / H * height * width + corner, width, W, corner, y.data<float>() + line * W,
+      const int64_t corner = 2 * h * width;
+      pool_pairs(x.data<float>() + plane * height * width + corner, width, W, corner, y.data<float>() + line * W,
                  index.data<int64_t>() + line * W);
+      if (++h == H) plane++, h = 0;
     }
   });
 }

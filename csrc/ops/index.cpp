@@ -71,7 +71,6 @@ Tensor scatter_add_along_axis(const Tensor& d, const Tensor& index0, int64_t axi
   Shape shape = d.shape();
   shape[axis] = n;
   Tensor y = output(op, shape, d.dtype(), {d, index});
-  kernel::fill(y.device(), y, 0, 0);
   const Shape three = three_axes(d.shape(), axis);
   Tensor out = reshape(y.detached(), three_axes(shape, axis));
   kernel::scatter_add_along_axis(d.device(), flat(d, three), reshape(index, three), out);
