@@ -14,6 +14,7 @@ namespace {
 
 // Measured on Zen 4: 32 KB and 1 MB of cache a core.
 constexpr int64_t depth = 384;               // k in a chain: a strip of 14 rows of float is 21 KB
+constexpr int64_t unit = 16;                 // parts of k begin on lines where a row of a does, so that none is read twice
 constexpr int64_t length = 1024;             // k at most before the next tile: a strip is 56 KB, a panel 128 KB
 constexpr int64_t near = 1 << 19;            // bytes of b that a task goes over, strip after strip
 constexpr int64_t breadth = 4096;            // columns of b packed at a time,
@@ -74,7 +75,7 @@ template <class T, class C> struct Product {
   int64_t strip_size, panel_size;
 
   Product(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add)
-      : t(t), a(a), b(b), c(c), c_row(c_row), add(add), half(!add && mirrored(M, N, a, b)), strips(M, t.rows), deep(K, depth),
+      : t(t), a(a), b(b), c(c), c_row(c_row), add(add), half(!add && mirrored(M, N, a, b)), strips(M, t.rows), deep(K, depth, unit),
         panels(N, t.lanes), a_lies(false), b_lies(false), strip_size(strips.part * deep.part + t.lanes),
         panel_size(panels.width * deep.part) {
     if constexpr (std::is_same_v<T, C>) {
@@ -105,23 +106,15 @@ template <class T, class C> struct Product {
       if (!packed(j)) return {b.p + p * deep.part * b.row + j * panels.width, deep.part * b.row, 0, b.row};
     return {copy, panel_size, 0, panels.pitch(j)};
   }
-  // One tile of c over the pieces p0 <= p < p1 of k. One that sticks out to the right is made beside c, from what c holds so
-  // far: the order of a sum does not depend on how many pieces come at a time.
+  // One tile of c over the pieces p0 <= p < p1 of k; the order of a sum does not depend on how many come at a time.
   void multiply(int64_t i, int64_t j, int64_t p0, int64_t p1, Side<C> x, Side<C> y) const {
-    const int64_t rows = strips.size(i), columns = panels.columns(j), pitch = panels.pitch(j);
+    const int64_t rows = strips.size(i), pitch = panels.pitch(j);
     const auto tile = t.in_place[pitch > t.lanes][rows - 1];
-    const bool sum = add || p0 > 0;
-    C* const to = c + i * strips.part * c_row + j * panels.width;
-    C edge[14 * 32];
-    C* const out = inside(j) ? to : edge;
-    const int64_t out_row = inside(j) ? c_row : pitch;
-    for (int64_t r = 0; r < rows && out == edge && sum; r++) {
-      std::copy_n(to + r * c_row, columns, edge + r * pitch);
-      std::fill(edge + r * pitch + columns, edge + (r + 1) * pitch, C(0));
-    }
-    for (int64_t p = p0; p < p1; p++, x.p += x.piece, y.p += y.piece)
-      tile(deep.size(p), x.p, x.row, x.step, y.p, y.step, out, out_row, sum || p > p0);
-    for (int64_t r = 0; r < rows && out == edge; r++) std::copy_n(edge + r * pitch, columns, to + r * c_row);
+    whole_panel(rows, panels.columns(j), pitch, c + i * strips.part * c_row + j * panels.width, c_row, add || p0 > 0,
+                [&](C* to, int64_t row, bool sum) {
+      for (int64_t p = p0; p < p1; p++, x.p += x.piece, y.p += y.piece, sum = true)
+        tile(deep.size(p), x.p, x.row, x.step, y.p, y.step, to, row, sum);
+    });
   }
   void run() const {
     const Cut blocks(panels.count, b_lies ? panels.count : breadth / panels.width);

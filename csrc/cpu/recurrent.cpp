@@ -81,15 +81,9 @@ template <class C> struct Weights {
         const auto tile = t.in_place[pitch > t.lanes][strips.size(s) - 1];
         const C* const from = a + s * strips.part * a_row + k * deep.part;
         C* const to = c + s * strips.part * c_row;
-        const bool sum = add || k > 0;
-        if (n == pitch) {
-          tile(deep.size(k), from, a_row, 1, b + k * deep.part * pitch, pitch, to, c_row, sum);
-          continue;
-        }
-        C edge[14 * 32];
-        tile(deep.size(k), from, a_row, 1, b + k * deep.part * pitch, pitch, edge, pitch, false);
-        for (int64_t i = 0; i < strips.size(s); i++)
-          for (int64_t j = 0; j < n; j++) to[i * c_row + j] = edge[i * pitch + j] + (sum ? to[i * c_row + j] : C(0));
+        whole_panel(strips.size(s), n, pitch, to, c_row, add || k > 0, [&](C* out, int64_t row, bool sum) {
+          tile(deep.size(k), from, a_row, 1, b + k * deep.part * pitch, pitch, out, row, sum);
+        });
       }
   }
 };
