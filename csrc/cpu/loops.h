@@ -80,6 +80,12 @@ void each_row(const Shape& shape, const std::array<const Shape*, N>& strides, Ro
   });
 }
 
+// y = (x - a) b - c along a row; y may be x
+inline void affine(const float* x, float a, float b, float c, float* y, int64_t n) { simd().affine(x, a, b, c, y, n); }
+inline void affine(const double* x, double a, double b, double c, double* y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - a) * b - c;
+}
+
 // Whether these do not fit into the last cache together. Then results are written past it: a line need not be read to be
 // written, which takes a third of the traffic from a sum of two arrays.
 template <class... Ts> bool past_caches(const Ts&... ts) {

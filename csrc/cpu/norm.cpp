@@ -39,9 +39,6 @@ void slope_sums(const double* d, const double* w, const double* x, double m, int
 void slope(const double* d, const double* w, const double* x, double m, double s, double first, double second, double* y, int64_t n) {
   for (int64_t i = 0; i < n; i++) y[i] = s * ((w ? d[i] * w[i] : d[i]) - first - (x[i] - m) * second);
 }
-void affine(const double* x, double a, double b, double c, double* y, int64_t n) {                  // y = (x - a) b - c
-  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - a) * b - c;
-}
 void add_slopes(const double* d, const double* x, double m, double s, double* of_w, double* of_b, int64_t n) {
   for (int64_t i = 0; i < n; i++) of_w[i] += d[i] * ((x[i] - m) * s);
   for (int64_t i = 0; i < n; i++) of_b[i] += d[i];
@@ -57,7 +54,6 @@ void slope_sums(const float* d, const float* w, const float* x, float m, int64_t
 void slope(const float* d, const float* w, const float* x, float m, float s, float first, float second, float* y, int64_t n) {
   simd().slope(d, w, x, m, s, first, second, y, n);
 }
-void affine(const float* x, float a, float b, float c, float* y, int64_t n) { simd().affine(x, a, b, c, y, n); }
 void add_slopes(const float* d, const float* x, float m, float s, float* of_w, float* of_b, int64_t n) {
   simd().add_slopes(d, x, m, s, of_w, of_b, n);
 }

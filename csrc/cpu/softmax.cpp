@@ -14,36 +14,32 @@ double largest(const double* x, int64_t n) {
   for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
   return m;
 }
-double exp_minus(const float* x, float m, float* y, int64_t n) { return simd().exp_minus(x, m, y, n); }
-double exp_minus(const double* x, double m, double* y, int64_t n) {
+// Σ e^(x - m); into y, if there is one, its terms or their logarithms x - m
+double exp_minus(const float* x, float m, float* y, bool logarithms, int64_t n) { return simd().exp_minus(x, m, y, logarithms, n); }
+double exp_minus(const double* x, double m, double* y, bool logarithms, int64_t n) {
   double total = 0;
   for (int64_t i = 0; i < n; i++) {
-    const double e = std::exp(x[i] - m);
-    if (y) y[i] = e;
+    const double d = x[i] - m, e = std::exp(d);
+    if (y) y[i] = logarithms ? d : e;
     total += e;
   }
   return total;
 }
-// y = (x - a) b - c
-void affine(const float* x, float a, float b, float c, float* y, int64_t n) { simd().affine(x, a, b, c, y, n); }
-void affine(const double* x, double a, double b, double c, double* y, int64_t n) {
-  for (int64_t i = 0; i < n; i++) y[i] = (x[i] - a) * b - c;
-}
 
 // log Σ eˣ = m + log_sum. In a line of -∞ both are 0: then softmax is 0 and its logarithm x itself.
 template <class C> struct Norm { C m, log_sum, scale; };
-template <class C> Norm<C> norm_of(const C* x, C* exps, int64_t n) {
+template <class C> Norm<C> norm_of(const C* x, int64_t n, C* y = nullptr, bool logarithms = false) {
   const C m = largest(x, n), shift = m == -INFINITY ? C(0) : m;
-  const double sum = exp_minus(x, shift, exps, n);
+  const double sum = exp_minus(x, shift, y, logarithms, n);
   return {shift, sum == 0 ? C(0) : C(std::log(sum)), sum == 0 ? C(0) : C(1 / sum)};
 }
 template <class C> void softmax_line(const C* x, C* y, int64_t n) {
-  const C scale = norm_of(x, y, n).scale;
+  const C scale = norm_of(x, n, y).scale;
   affine(y, C(0), scale, C(0), y, n);
 }
 template <class C> void log_softmax_line(const C* x, C* y, int64_t n) {
-  const Norm<C> norm = norm_of<C>(x, nullptr, n);
-  affine(x, norm.m, C(1), norm.log_sum, y, n);
+  const C log_sum = norm_of(x, n, y, true).log_sum;
+  affine(y, C(0), C(1), log_sum, y, n);
 }
 
 // The same for m columns of n rows, side by side: x and y have rows `step` apart and may be one.
@@ -138,7 +134,7 @@ void cross_entropy(const Tensor& z, const Tensor& classes, double smoothing, con
     T* py = y.data<T>();
     each_score_row<T>(z, y.size(), [&](int64_t r, const C* row, C*) {
       if (ignored && c[r] == *ignored) { py[r] = T(C(0)); return; }
-      const Norm<C> norm = norm_of<C>(row, nullptr, K);
+      const Norm<C> norm = norm_of(row, K);
       C loss = norm.log_sum - (row[c[r]] - norm.m);
       if (smoothing > 0) {
         double sum = 0;
@@ -164,7 +160,7 @@ void cross_entropy_slope(const Tensor& z, const Tensor& classes, const Tensor& d
       if (ignored && c[r] == *ignored) { std::fill_n(out, K, T(C(0))); return; }
       if constexpr (std::is_same_v<T, C>) exps = out;
       const C weight = C(pd[r]), off = C(smoothing / double(K)), on = C(1 - smoothing);
-      const C scale = norm_of(row, exps, K).scale, hit = exps[c[r]];
+      const C scale = norm_of(row, K, exps).scale, hit = exps[c[r]];
       affine(exps, C(0), scale * weight, off * weight, exps, K);
       if constexpr (!std::is_same_v<T, C>) for (int64_t k = 0; k < K; k++) out[k] = T(exps[k]);
       out[c[r]] = T((hit * scale - off - on) * weight);

@@ -124,7 +124,8 @@ struct SimdTable {
   VectorFunction exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, sin, cos, tan, atan;
   VectorFunction floor, ceil, round, trunc;
   float (*largest)(const float* x, int64_t n);
-  double (*exp_minus)(const float* x, float m, float* y, int64_t n);   // Σ e^(x - m), m >= x; its terms into y, if there is one
+  // Σ e^(x - m), m >= x; into y, if there is one, its terms or their logarithms x - m
+  double (*exp_minus)(const float* x, float m, float* y, bool logarithms, int64_t n);
   void (*affine)(const float* x, float a, float b, float c, float* y, int64_t n);                 // y = (x - a) b - c
   // attention between its products: scores to numerators of weights, and slopes of weights to slopes of scores
   bool (*soften)(int64_t keys, float* s, int64_t ahead, float* m, float* l, float* less);
