@@ -88,6 +88,7 @@ results = []
 for x, w, options in [((9, 40, 33, 31), (36, 40, 3, 3), dict(padding=1)),
                       ((9, 3, 65, 70), (5, 3, 7, 5), dict(stride=2)),
                       ((3, 17, 61, 64), (34, 1, 3, 3), dict(groups=17)),
+                      ((9, 17, 61, 64), (17, 1, 3, 3), dict(groups=17, padding=1)),
                       ((2, 300, 7, 7), (160, 300, 1, 1), {}),
                       ((6, 200, 14, 14), (300, 200, 1, 1), {}),
                       ((5, 1, 28, 28), (32, 1, 5, 5), {}), ((4, 3, 57, 57), (64, 3, 3, 3), dict(padding=1)),
@@ -161,6 +162,10 @@ AWKWARD_SHAPES = [
     "4x6x1x311 6x1x1x31 1x1 0x15 1x1 6", "61x4x3x3 4x1x3x3 1x1 5x5 1x1 4",
     "7x6x16x8 3x2x3x3 1x1 1x1 1x1 3", "40x5x9x1 5x1x4x1 1x1 2x0 1x1 5",
     "3x2x90x90 2x1x2x2 3x3 0x0 1x1 2", "2x4x23x500 4x1x3x3 1x1 1x1 1x1 4",
+    # planes where they lie, in strips and bands, doubled channels, the last ones shorter than a vector
+    "3x7x31x32 7x1x3x3 1x1 1x1 1x1 7", "3x5x33x95 5x1x3x3 1x1 1x1 1x1 5", "2x3x261x17 6x1x3x3 1x1 1x1 1x1 3",
+    "19x450x1x1 450x1x3x3 1x1 1x1 1x1 450", "70x50x2x3 100x1x3x3 1x1 1x1 1x1 50",
+    "1x2x1x5001 2x1x3x3 1x1 1x1 1x1 2",
     # one channel out of many, and many out of one: chains of sums are cut
     "2x71x19x23 1x71x3x3 1x1 1x1 1x1 1", "3x1x28x28 33x1x5x5 1x1 0x0 1x1 1",
     "2x1x9x700 3x1x1x601 1x1 0x0 1x1 1",
@@ -194,6 +199,26 @@ def test_what_is_infinite_reaches_only_the_sums_that_see_it():
     seen = np.zeros((3, 1, 3, 3), bool)
     seen[:, :, 0, 0] = seen[:, :, 2, 2] = True
     np.testing.assert_array_equal(dw.numpy(), np.where(seen, np.inf, 0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_infinite_in_one_plane_stays_out_of_the_next_and_of_taps_that_miss_it(dtype):
+    x = np.zeros((2, 3, 30, 70), dtype)
+    x[:, 1, 29, [30, 69]] = np.inf
+    x, w = cr.tensor(x), cr.tensor(np.ones((3, 1, 3, 3), dtype))
+    d = cr.tensor(np.ones(x.shape, dtype))
+    z, (_, dw) = cr.vjp(lambda x, w: cr.conv(x, w, padding=1, groups=3), (x, w), d)
+    seen = np.zeros(x.shape, bool)
+    seen[:, 1, 28:, [29, 30, 31, 68, 69]] = True
+    np.testing.assert_array_equal(z.numpy(), np.where(seen, np.inf, 0))
+    np.testing.assert_array_equal(dw.numpy()[[0, 2]], 0)
+    np.testing.assert_array_equal(dw.numpy()[1, 0], [[0, 0, 0], [np.inf] * 3, [np.inf] * 3])
+    d = np.zeros(x.shape, dtype)
+    d[:, 1, 10, 0] = d[:, 1, 10, 31] = np.inf
+    x = cr.tensor(np.ones(x.shape, dtype))
+    z, (dx, dw) = cr.vjp(lambda x, w: cr.conv(x, w, padding=1, groups=3), (x, w), cr.tensor(d))
+    assert np.isinf(dx.numpy()).sum() == 2 * (6 + 9) and np.isnan(dx.numpy()).sum() == 0
+    assert not np.isnan(dw.numpy()[1, 0, :, 1:]).any()
 
 
 # ---- sizes

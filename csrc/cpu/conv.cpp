@@ -3,6 +3,7 @@
 #include "cpu/conv_grid.h"
 #include "cpu/conv_images.h"
 #include "cpu/conv_plain.h"
+#include "cpu/conv_planes.h"
 #include "cpu/conv_rows.h"
 #include "cpu/winograd.h"
 
@@ -194,6 +195,8 @@ void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, cons
     using T = typename decltype(tag)::type;
     if (z.size() <= small / std::max<int64_t>(terms, 1) || far_apart(windows))
       return plain<T>(x, w, b, z, windows, terms, taps, [](auto&&... args) { each_inside(args...); });
+    if constexpr (std::is_same_v<T, compute_t<T>>)
+      if (in_planes(w, windows) && plane_tile<T>().conv) return by_planes<T>(x, w, b, z, windows, false);
     Problem<T> p = problem<T>(x, w, b, z, windows);
     p.m_step = terms;
     p.k_step = taps;
@@ -213,6 +216,8 @@ void convolve_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tens
     using T = typename decltype(tag)::type;
     if ((z.size() <= small / std::max<int64_t>(terms, 1) && x.size() <= small) || far_apart(windows))
       return plain<T>(z, w, b, x, windows, taps, terms, [](auto&&... args) { each_reading(args...); });
+    if constexpr (std::is_same_v<T, compute_t<T>>)
+      if (in_planes(w, windows) && w.dim(0) == windows.groups && plane_tile<T>().conv) return by_planes<T>(z, w, b, x, windows, true);
     Problem<T> p = problem<T>(z, w, b, x, windows);
     p.m_step = taps;
     p.k_step = terms;

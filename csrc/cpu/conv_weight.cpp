@@ -2,6 +2,7 @@
 #include "core/kernels.h"
 #include "cpu/conv_grid.h"
 #include "cpu/conv_plain.h"
+#include "cpu/conv_planes.h"
 #include "cpu/conv_rows.h"
 #include "cpu/gemm.h"
 #include "cpu/winograd.h"
@@ -115,13 +116,7 @@ template <class C> struct Dots {
     std::fill_n(totals.p, count, C(0));
   }
   void flush() {
-    for (int64_t i = 0; i < count; i++) {
-      C* p = lanes.p + i * tile.lanes;
-      for (int half = tile.lanes / 2; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) p[j] += p[j + half];
-      totals.p[i] += p[0];
-      std::fill_n(p, tile.lanes, C(0));
-    }
+    add_lanes(lanes.p, count, tile.lanes, totals.p);
     added = 0;
   }
   // d has rows of n points, x what is laid out for them; `first` is the sum of the first tap
@@ -147,15 +142,18 @@ template <class T> void by_rows(const Tensor& x, const Tensor& z, Tensor& w, con
     for (int64_t task = begin; task < end; task++) {
       const int64_t part = task % parts, group = task / parts;
       std::optional<RowBlock<C>> band;
+      Buffer<C> aside;
       Dots<C> dots(O * terms);
       for (int64_t i = blocks.count * part / parts; i < blocks.count * (part + 1) / parts; i++) {
         const int64_t image = i % images;
-        if (!band || image == 0) band.emplace(g, blocks.at(g, i / images), size, K);
+        if (!band || image == 0) {
+          band.emplace(g, blocks.at(g, i / images), size, K);
+          aside = Buffer<C>(band->b.size[2] * std::max(band->b.size[3], lanes));
+        }
         const Block& b = band->b;
         for (int64_t k = 0; k < K; k++)
           band->copies.run(x.data<T>() + (image * x.dim(1) + group * K + k) * x_plane, band->x.p + k * b.channel);
         const int64_t n = b.size[3], pitch = std::max(n, lanes);
-        const Buffer<C> aside(b.size[2] * pitch);
         for (int64_t o = 0; o < O; o++) {
           const T* from = z.data<T>() + (image * z.dim(1) + group * O + o) * z_plane +
                           (b.begin[1] * g[2].out + b.begin[2]) * g[3].out + b.begin[3];
@@ -176,6 +174,15 @@ template <class T> void by_rows(const Tensor& x, const Tensor& z, Tensor& w, con
         }
     }
   });
+  add_parts<T>(partial.p, parts, w);
+}
+
+// ---- one channel of x in a group, 3 x 3 taps: planes where they lie
+
+template <class T> void by_planes(const Tensor& x, const Tensor& z, Tensor& w, const Windows& windows) {
+  const int64_t parts = std::clamp<int64_t>(std::min(pieces, most_partial / w.size()), 1, std::max<int64_t>(x.dim(0), 1));
+  const Buffer<T> partial(parts * w.size());
+  dot_planes(x, z, windows, parts, std::min(up(pieces, parts), w.dim(0)), partial.p);
   add_parts<T>(partial.p, parts, w);
 }
 
@@ -303,8 +310,10 @@ void convolve_weight(const Tensor& x, const Tensor& z, Tensor& w, const Windows&
   const int64_t terms = w.size() / w.dim(0);
   each_float(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (z.size() <= small / terms || far_apart(windows)) plain_weight<T>(x, z, w, windows);
-    else if (std::min(w.dim(0) / windows.groups, w.dim(1)) <= few) by_rows<T>(x, z, w, windows);
+    if (z.size() <= small / terms || far_apart(windows)) return plain_weight<T>(x, z, w, windows);
+    if constexpr (std::is_same_v<T, compute_t<T>>)
+      if (in_planes(w, windows)) return by_planes<T>(x, z, w, windows);
+    if (std::min(w.dim(0) / windows.groups, w.dim(1)) <= few) by_rows<T>(x, z, w, windows);
     else if (pointwise(windows) && w.size() / windows.groups * plane(z) >= task_work) by_matrices<T>(x, z, w, windows.groups);
     else if (worth_turning<compute_t<T>>(w, windows)) by_products<T>(x, z, w, windows);
     else by_dots<T>(x, z, w, windows);

@@ -54,6 +54,17 @@ template <class T> struct RowTile {
               T* sum);
 };
 
+// Convolution of a plane of x (H, W) with w (3, 3) and a border of one zero; x and d are read up to `beyond` elements beyond
+// their ends.
+template <class T> struct PlaneTile {
+  int lanes, beyond;
+  int64_t rows;                              // of d in a chain of sums
+  // z[r][c] = first + Σ w[i][j] x[r + i - 1][c + j - 1]; missing where `RowTile` is quicker
+  void (*conv)(int64_t H, int64_t W, const T* x, const T* w, T first, T* z);
+  // the lanes of sum[i][j] += Σ d[r][c] x[r + i - 1][c + j - 1]
+  void (*dot)(int64_t H, int64_t W, const T* x, const T* d, T* sum);
+};
+
 // The numbers of an optimiser's step, and the step on pieces of gradient, parameter and state.
 template <class T> struct SgdNumbers { T alpha, mu, fresh, decay; bool nesterov; };
 template <class T> struct AdamNumbers { T beta1, beta2, rest1, rest2, eps, rate, unbias, shrink, decay; };
@@ -161,6 +172,8 @@ struct SimdTable {
   // copies bytes to where they will not be read soon: past the caches, if the machine can
   void (*stream)(const void* from, void* to, size_t bytes);
   void (*fence)();                           // after the last of them
+  PlaneTile<float> planes_f32;
+  PlaneTile<double> planes_f64;
 };
 
 }  // namespace chainrule
