@@ -5,6 +5,7 @@
 #include "cpu/conv_plain.h"
 #include "cpu/conv_planes.h"
 #include "cpu/conv_rows.h"
+#include "cpu/tiles.h"
 #include "cpu/winograd.h"
 
 namespace chainrule {
@@ -61,22 +62,27 @@ struct Strips {
   }
 };
 
-// The kernel as the tile reads it: for each strip of output channels and each tap, `rows` numbers.
-template <class T, class C> void pack_kernel(const Problem<T>& p, const Grid& g, const Strips& strips, int64_t terms, C* out) {
-  const int64_t rows = strips.rows;
+// The kernel as the tile reads it: for each strip of output channels and each tap, `rows` numbers; strips are `pitch` apart.
+template <class T, class C> void pack_kernel(const Problem<T>& p, const Grid& g, const Strips& strips, int64_t terms, int64_t pitch, C* out) {
+  const int64_t rows = strips.rows, size = p.size[0] * p.size[1] * p.size[2];
+  const bool in_order = p.k_step == size && terms == p.K * size;         // all taps of the forward grid, as they lie
   parallel_for(p.groups * strips.count, 1 + grain / (1 + rows * terms), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      const T* w = p.w + i / strips.count * p.w_group;
       const int64_t first = i % strips.count * rows, have = std::min(rows, p.M - first);
-      C* to = out + i * rows * terms;
-      for (int64_t k = 0; k < p.K; k++)
-        for (const Tap& d : g[1].taps)
-          for (const Tap& h : g[2].taps)
-            for (const Tap& v : g[3].taps) {
-              const T* q = w + first * p.m_step + k * p.k_step + (d.index * p.size[1] + h.index) * p.size[2] + v.index;
-              for (int64_t r = 0; r < rows; r++) to[r] = r < have ? C(q[r * p.m_step]) : C(0);
-              to += rows;
-            }
+      const T* w = p.w + i / strips.count * p.w_group + first * p.m_step;
+      C* to = out + i * pitch;
+      if (have < rows) std::fill_n(to, rows * terms, C(0));
+      if (in_order) pack(tile<C>(), w, p.m_step, 1, have, rows, terms, to);
+      else if (size == 1 && terms == p.K) pack(tile<C>(), w, p.m_step, p.k_step, have, rows, p.K, to);
+      else
+        for (int64_t k = 0; k < p.K; k++)
+          for (const Tap& d : g[1].taps)
+            for (const Tap& h : g[2].taps)
+              for (const Tap& v : g[3].taps) {
+                const T* q = w + k * p.k_step + (d.index * p.size[1] + h.index) * p.size[2] + v.index;
+                for (int64_t r = 0; r < have; r++) to[r] = C(q[r * p.m_step]);
+                to += rows;
+              }
     }
   });
 }
@@ -125,8 +131,9 @@ template <class T> void on_grid(const Problem<T>& p, const Grid& g) {
   const Strips strips(p.M, tile.rows);
   const int64_t rows = strips.rows, columns = tile.columns[rows - 1];
   const int64_t taps = int64_t(g[1].taps.size() * g[2].taps.size() * g[3].taps.size()), terms = p.K * taps;
-  const Buffer<C> kernel(p.groups * strips.count * rows * terms), first(p.groups * strips.count * rows);
-  pack_kernel(p, g, strips, terms, kernel.p);
+  const int64_t pitch = rows * terms + tile.lanes;
+  const Buffer<C> kernel(p.groups * strips.count * pitch), first(p.groups * strips.count * rows);
+  pack_kernel(p, g, strips, terms, pitch, kernel.p);
   for (int64_t i = 0; i < p.groups * strips.count * rows; i++) {
     const int64_t group = i / (strips.count * rows), m = i % (strips.count * rows);
     first.p[i] = p.b && m < p.M ? C(p.b[group * p.M + m]) : C(0);
@@ -159,7 +166,7 @@ template <class T> void on_grid(const Problem<T>& p, const Grid& g) {
         for (int64_t s = strips.count * part / parts; s < strips.count * (part + 1) / parts; s++)
           for (const TileOf& t : tiles.tiles)
             one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps,
-                     kernel.p + ((group * strips.count + s) * terms + k * taps) * rows, x.p, offset.data(),
+                     kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p, offset.data(),
                      k > 0 ? nullptr : first.p + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
                      p.to + (group * p.M + s * rows) * p.to_plane);
       } while ((k += at_once) < p.K);

@@ -17,7 +17,7 @@
 
 namespace chainrule::conv {
 
-constexpr int64_t buffer_bytes = 384 << 10;  // of x laid out at a time: it stays in a second-level cache of 1 MB
+constexpr int64_t buffer_bytes = 448 << 10;  // of x laid out at a time: it stays in a second-level cache of 1 MB
 constexpr int64_t task_work = 1 << 20;       // multiply-adds that are worth a task: some 20 us
 constexpr int64_t depth = 256;               // terms in one chain of sums: their kernel stays in a first-level cache
 constexpr int64_t slack = 128;               // a tile may read so much beyond its last point
