@@ -5,6 +5,7 @@
 #include "cpu/conv_planes.h"
 #include "cpu/conv_rows.h"
 #include "cpu/gemm.h"
+#include "cpu/tiles.h"
 #include "cpu/winograd.h"
 
 namespace chainrule {
@@ -188,36 +189,24 @@ template <class T> void by_planes(const Tensor& x, const Tensor& z, Tensor& w, c
 
 // ---- many channels: products, with channels of x side by side in the columns and channels of z in the rows
 
-// from (n, m), a row each `from_row` -> to (m, width), in columns of four so that few streams are read; the rest is zero.
+// from (n, m), a row each `from_row` -> to (m, width); the rest is zero. Up to a vector beyond may change.
 template <class S, class C> void turn(const S* from, int64_t from_row, int64_t n, int64_t m, int64_t width, C* to) {
   if (n < width) std::fill_n(to, m * width, C(0));
-  for (int64_t i = 0; i < n; i += 4) {
-    const S* p = from + i * from_row;
-    C* q = to + i;
-    if (i + 4 <= n)
-      for (int64_t j = 0; j < m; j++, q += width, p++) {
-        q[0] = C(p[0]);
-        q[1] = C(p[from_row]);
-        q[2] = C(p[2 * from_row]);
-        q[3] = C(p[3 * from_row]);
-      }
-    else
-      for (int64_t j = 0; j < m; j++, q += width, p++)
-        for (int64_t k = 0; k < n - i; k++) q[k] = C(p[k * from_row]);
-  }
+  pack(tile<C>(), from, from_row, 1, n, width, m, to);
 }
 
 // The points of a block, as `rows` channels of z for each: (strip, point, row).
 template <class T, class C>
 void turn_points(const Grid& g, const Block& b, const T* z, int64_t channels, int64_t z_channels, int64_t rows, C* out) {
   const int64_t plane = g[1].out * g[2].out * g[3].out, points = b.points();
+  const int64_t together = b.size[3] == g[3].out ? b.size[2] : 1;        // rows that follow each other
   for (int64_t o = 0; o < channels; o += rows, out += points * rows) {
     C* to = out;
     for (int64_t n = 0; n < b.size[0]; n++)
       for (int64_t d = 0; d < b.size[1]; d++)
-        for (int64_t h = 0; h < b.size[2]; h++, to += b.size[3] * rows)
+        for (int64_t h = 0; h < b.size[2]; h += together, to += together * b.size[3] * rows)
           turn(z + ((b.begin[0] + n) * z_channels + o) * plane + ((b.begin[1] + d) * g[2].out + b.begin[2] + h) * g[3].out + b.begin[3],
-               plane, std::min(rows, channels - o), b.size[3], rows, to);
+               plane, std::min(rows, channels - o), together * b.size[3], rows, to);
   }
 }
 
@@ -247,7 +236,8 @@ template <class T> void by_products(const Tensor& x, const Tensor& z, Tensor& w,
       for (int64_t i = blocks.count * part / parts; i < blocks.count * (part + 1) / parts; i++) {
         const Block b = blocks.at(g, i);
         const int64_t points = b.points();
-        const Buffer<C> turned(count * points * rows), laid(columns * b.channel + slack), across(columns * b.channel);
+        const Buffer<C> turned(count * points * rows + tile.lanes), laid(columns * b.channel + slack);
+        const Buffer<C> across(columns * b.channel + tile.lanes);
         turn_points(g, b, z.data<T>() + (group * O + o) * z_plane, std::min(count * rows, O - o), z.dim(1), rows, turned.p);
         std::vector<int64_t> at;
         for (int64_t n = 0; n < b.size[0]; n++)
