@@ -125,51 +125,76 @@ void one_tile(const TapTile<C>& tile, int64_t rows, int64_t have, int64_t terms,
   if (!there) store_tile(aside, columns, tiles, t, !first, have, plane, step, to);
 }
 
-template <class T> void on_grid(const Problem<T>& p, const Grid& g) {
+// A grid with its kernel as the tile reads it, and how many channels of x are laid out at a time: sums go on in the result,
+// if it can hold them.
+template <class T> struct Pass {
+  using C = compute_t<T>;
+  Grid g;
+  int64_t taps, terms, pitch, at_once;
+  Buffer<C> kernel;
+  Pass(const Problem<T>& p, const Grid& g, const Strips& strips)
+      : g(g), taps(int64_t(g[1].taps.size() * g[2].taps.size() * g[3].taps.size())), terms(p.K * taps),
+        pitch(strips.rows * terms + tap_tile<C>().lanes),
+        at_once(std::is_same_v<T, C> ? std::clamp<int64_t>(depth / std::max<int64_t>(1, taps), 1, std::max<int64_t>(1, p.K)) : p.K),
+        kernel(p.groups * strips.count * pitch) {
+    pack_kernel(p, g, strips, terms, pitch, kernel.p);
+  }
+  bool fits(const Block& b) const { return at_once * Block(g, {}, b.size).channel * int64_t(sizeof(C)) <= buffer_bytes; }
+
+  // Strips s0 <= s < s1 of the points of a block.
+  void run(const Problem<T>& p, const Block& b, const Strips& strips, int64_t s0, int64_t s1, int64_t group, const C* first) const {
+    const TapTile<C>& tile = tap_tile<C>();
+    const int64_t rows = strips.rows;
+    const Buffer<C> x(at_once * b.channel + slack);
+    const std::vector<int64_t> offset = b.offsets(g, at_once);
+    const Tiles tiles(g, b, tile.columns[rows - 1], p.to_channels * p.to_plane);
+    int64_t k = 0;
+    do {
+      const int64_t n = std::min(at_once, p.K - k);
+      lay_out(g, b, p.from + (group * p.K + k) * p.from_plane, n, p.from_channels, x.p);
+      for (int64_t s = s0; s < s1; s++)
+        for (const TileOf& t : tiles.tiles)
+          one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps, kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p,
+                   offset.data(), k > 0 ? nullptr : first + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
+                   p.to + (group * p.M + s * rows) * p.to_plane);
+    } while ((k += at_once) < p.K);
+  }
+};
+
+// Grids that share out the result; the first has the most points. A block goes through all of them while its part of the
+// result is near.
+template <class T> void on_grids(const Problem<T>& p, const std::vector<Grid>& grids) {
   using C = compute_t<T>;
   const TapTile<C>& tile = tap_tile<C>();
   const Strips strips(p.M, tile.rows);
   const int64_t rows = strips.rows, columns = tile.columns[rows - 1];
-  const int64_t taps = int64_t(g[1].taps.size() * g[2].taps.size() * g[3].taps.size()), terms = p.K * taps;
-  const int64_t pitch = rows * terms + tile.lanes;
-  const Buffer<C> kernel(p.groups * strips.count * pitch), first(p.groups * strips.count * rows);
-  pack_kernel(p, g, strips, terms, pitch, kernel.p);
+  std::vector<Pass<T>> passes;
+  int64_t terms = 0;
+  for (const Grid& g : grids) terms += passes.emplace_back(p, g, strips).terms;
+  const Buffer<C> first(p.groups * strips.count * rows);
   for (int64_t i = 0; i < p.groups * strips.count * rows; i++) {
     const int64_t group = i / (strips.count * rows), m = i % (strips.count * rows);
     first.p[i] = p.b && m < p.M ? C(p.b[group * p.M + m]) : C(0);
   }
 
-  // Channels at a time: sums go on in the result, if it can hold them.
-  const int64_t some = std::clamp<int64_t>(depth / std::max<int64_t>(1, taps), 1, std::max<int64_t>(1, p.K));
-  const int64_t at_once = std::is_same_v<T, C> ? some : p.K;
   // No sum is cut by these blocks, so they may look at the number of threads.
   const int64_t threads = num_threads(), wanted = threads > 1 ? 4 * threads : 1;
-  const Blocks blocks(g, [&](const Block& b, int64_t count) {
+  const Blocks blocks(grids[0], [&](const Block& b, int64_t count) {
     const int64_t points = b.points();
     if (points <= columns) return true;
-    const bool fits = at_once * b.channel * int64_t(sizeof(C)) <= buffer_bytes;
+    const bool fits = std::all_of(passes.begin(), passes.end(), [&](const Pass<T>& pass) { return pass.fits(b); });
     return fits && (p.groups * count >= wanted || points * p.M * terms <= task_work);
   });
   const int64_t boxes = p.groups * blocks.count, parts = std::clamp<int64_t>(wanted / std::max<int64_t>(boxes, 1), 1, strips.count);
-  const int64_t work = p.M * terms * (1 + Block(g, {}, blocks.most).points());
+  const int64_t work = p.M * terms * (1 + Block(grids[0], {}, blocks.most).points());
   parallel_for(boxes * parts, 1 + parts * task_work / std::max<int64_t>(work, 1), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
       const int64_t part = task % parts, group = task / parts % p.groups;
-      const Block b = blocks.at(g, task / parts / p.groups);
-      const Buffer<C> x(at_once * b.channel + slack);
-      const std::vector<int64_t> offset = b.offsets(g, at_once);
-      const Tiles tiles(g, b, columns, p.to_channels * p.to_plane);
-      int64_t k = 0;
-      do {
-        const int64_t n = std::min(at_once, p.K - k);
-        lay_out(g, b, p.from + (group * p.K + k) * p.from_plane, n, p.from_channels, x.p);
-        for (int64_t s = strips.count * part / parts; s < strips.count * (part + 1) / parts; s++)
-          for (const TileOf& t : tiles.tiles)
-            one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps,
-                     kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p, offset.data(),
-                     k > 0 ? nullptr : first.p + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
-                     p.to + (group * p.M + s * rows) * p.to_plane);
-      } while ((k += at_once) < p.K);
+      for (const Pass<T>& pass : passes) {
+        const Block b = blocks.at(pass.g, task / parts / p.groups);
+        if (*std::min_element(b.size.begin(), b.size.end()) > 0)
+          pass.run(p, b, strips, strips.count * part / parts, strips.count * (part + 1) / parts, group, first.p);
+      }
     }
   });
 }
@@ -188,10 +213,11 @@ template <class T> bool worth_copying(const Problem<T>& p, const Grid& g) {
   return 5.0 / double(p.M * int64_t(g[1].taps.size() * g[2].taps.size())) < between + 3.0 / terms;
 }
 
-template <class T> void on_any(const Problem<T>& p, const Grid& g) {
-  if (p.M <= few) by_rows(p, g);
-  else if (worth_copying(p, g)) on_grid(p, {g[0], g[1], g[2], copied(g[3])});
-  else on_grid(p, g);
+template <class T> void on_any(const Problem<T>& p, std::vector<Grid> grids) {
+  for (Grid& g : grids)
+    if (p.M <= few) by_rows(p, g);
+    else if (worth_copying(p, g)) g[3] = copied(g[3]);
+  if (p.M > few) on_grids(p, grids);
 }
 
 void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, const Windows& windows) {
@@ -211,7 +237,7 @@ void convolve(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& z, cons
       const WindowAxis& a = windows.axis[i];
       return AxisRuns(a, a.out, a.dilation, a.size, [](auto&&... args) { each_inside(args...); });
     };
-    if (!by_images(p, x, z, runs)) on_any(p, forward_grid(x.dim(0), windows));
+    if (!by_images(p, x, z, runs)) on_any(p, {forward_grid(x.dim(0), windows)});
   });
 }
 
@@ -234,10 +260,12 @@ void convolve_transposed(const Tensor& z, const Tensor& w, const Tensor& b, Tens
     };
     if (by_images(p, z, x, runs)) return;
     const auto& [depth, height, width] = windows.axis;
+    std::vector<Grid> grids;                 // one for each place in a step of the windows
     for (int64_t d = 0; d < std::min(depth.stride, depth.in); d++)
       for (int64_t h = 0; h < std::min(height.stride, height.in); h++)
         for (int64_t v = 0; v < std::min(width.stride, width.in); v++)
-          on_any(p, {image_axis(x.dim(0)), adjoint_axis(depth, d), adjoint_axis(height, h), adjoint_axis(width, v)});
+          grids.push_back({image_axis(x.dim(0)), adjoint_axis(depth, d), adjoint_axis(height, h), adjoint_axis(width, v)});
+    on_any(p, std::move(grids));
   });
 }
 
