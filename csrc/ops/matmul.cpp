@@ -3,6 +3,7 @@
 #include "core/graph.h"
 #include "core/kernels.h"
 #include "ops/create.h"
+#include "ops/reduce.h"
 #include "ops/views.h"
 
 namespace chainrule {
@@ -56,6 +57,34 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
   if (!row) shape.push_back(M);
   if (!column) shape.push_back(N);
   return reshape(y, shape);
+}
+
+// The product's bytes take the bias in: one op where matmul and add would be two, and views besides.
+Tensor linear(const Tensor& x0, const Tensor& w0, const Tensor& b0) {
+  const char* op = "linear";
+  require(w0.ndim() == 2 && x0.ndim() >= 1 && x0.dim(-1) == w0.dim(1), op, "x ", x0.shape(), " and weight ", w0.shape(),
+          " need x.shape[-1] == weight.shape[1]");
+  require(!b0 || b0.shape() == Shape{w0.dim(0)}, op, "bias ", b0 ? b0.shape() : Shape(), " needs shape (", w0.dim(0), ",)");
+  const DType t = b0 ? promote(result_type(x0, w0), b0.dtype()) : result_type(x0, w0);
+  require<DTypeError>(t != DType::boolean, op, "needs numbers, got bool; use .astype(...)");
+  const Tensor x = astype(x0, t), w = astype(w0, t), b = b0 ? astype(b0, t) : b0;
+  const int64_t N = w.dim(0), K = w.dim(1);
+  Shape shape = x.shape();
+  shape.pop_back();
+  const int64_t M = count(shape);
+  shape.push_back(N);
+  Tensor y = b ? output(op, shape, t, {x, w, b}) : output(op, shape, t, {x, w});
+  Tensor out = reshape(y.detached(), {1, M, N});
+  kernel::matmul(y.device(), reshape(x.detached(), {1, M, K}), transposed(reshape(w.detached(), {1, N, K})), out);
+  if (b) kernel::add(y.device(), out, broadcast_to(b.detached(), out.shape()), out);
+  link(y, x, [w](const Tensor& v) { return linear(v, w, {}); }, [w](const Tensor& d) { return matmul(d, w); });
+  link(y, w, [x](const Tensor& v) { return linear(x, v, {}); }, [=](const Tensor& d) {
+    return matmul(transpose(reshape(d, {M, N}), 0, 1), reshape(x, {M, K}));
+  });
+  if (b)
+    link(y, b, [shape](const Tensor& v) { return broadcast_to(v, shape); },
+         [=](const Tensor& d) { return sum(reshape(d, {M, N}), Shape{0}, drop); });
+  return y;
 }
 
 }  // namespace chainrule

@@ -90,6 +90,12 @@ CASES = {
     "einsum_bilinear": (*ein("ni,ijk,nj->nk"), [normal(3, 2), normal(2, 4, 3), normal(3, 4)]),
     "einsum_four": (*ein("a,ab,bc,c->"), [normal(2), normal(2, 3), normal(3, 2), normal(2)]),
     "einsum_no_size": (*ein("ij,jk->ik"), [empty(2, 0), empty(0, 3)]),
+    "linear": (cr.linear, lambda x, w, b: x @ w.T + b, [normal(3, 4), normal(5, 4), normal(5)], FEW),
+    "linear_no_bias": (cr.linear, lambda x, w: x @ w.T, [normal(2, 3, 4), normal(5, 4)]),
+    "linear_one_sample": (cr.linear, lambda x, w, b: x @ w.T + b, [normal(4), normal(3, 4), normal(3)]),
+    "linear_wide": (cr.linear, lambda x, w, b: x @ w.T + b, [normal(2, 17, 33), normal(35, 33), normal(35)]),
+    "linear_no_inputs": (cr.linear, lambda x, w, b: x @ w.T + b, [empty(3, 0), empty(4, 0), normal(4)]),
+    "linear_no_samples": (cr.linear, lambda x, w, b: x @ w.T + b, [empty(0, 3), normal(4, 3), normal(4)]),
 }
 
 CORNERS = {
@@ -186,4 +192,13 @@ CORNERS |= {
                                   [normal(60, 140)]),
     "matmul_shifted_transpose": (lambda x: x[:, 5:].mT @ x[:, :-5], lambda x: x[:, 5:].T @ x[:, :-5],
                                  [normal(60, 140)]),
+}
+
+ERRORS |= {
+    "linear_width": (lambda: cr.linear(cr.ones((2, 3)), cr.ones((4, 2))), cr.ShapeError,
+                     r"linear: x \(2, 3\) and weight \(4, 2\) need x.shape\[-1\] == weight.shape\[1\]"),
+    "linear_bias": (lambda: cr.linear(cr.ones((2, 3)), cr.ones((4, 3)), cr.ones(3)), cr.ShapeError,
+                    r"linear: bias \(3,\) needs shape \(4,\)"),
+    "linear_bool": (lambda: cr.linear(cr.ones((2, 3), dtype=cr.bool), cr.ones((4, 3), dtype=cr.bool)), cr.DTypeError,
+                    r"linear: needs numbers, got bool; use .astype\(...\)"),
 }

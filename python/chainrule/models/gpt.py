@@ -49,7 +49,7 @@ class GPT(Module):
     def scores(self, h: Tensor) -> Tensor:
         """Those of the next token, from what the last block made; (..., width) -> (..., vocab)."""
         h = self.norm(h)
-        return h @ self.tokens.weight.T if self.head is None else self.head(h)
+        return cr.linear(h, self.tokens.weight) if self.head is None else self.head(h)
 
     def follow(self, index: Tensor, past: list[Past] | None = None) -> tuple[Tensor, list[Past]]:
         """Scores (..., vocab) after the last of the given tokens, and the keys and values of all so far.

@@ -106,8 +106,7 @@ class MultiHeadAttention(Module):
     def _joint(self, q: Tensor) -> Tensor:
         """W_q q, W_k q and W_v q side by side, (..., T, 3 p)."""
         _width("q", q, self.p)
-        z = q @ self.in_proj_weight.T
-        return z if self.in_proj_bias is None else z + self.in_proj_bias
+        return cr.linear(q, self.in_proj_weight, self.in_proj_bias)
 
     def multiply_adds(self, x: Tensor, y: Any) -> int:
         """Of self attention: projections 3 T p², scores and averages 2 T² p; out_proj counts for itself."""
