@@ -52,30 +52,32 @@ def rebuilt(node: Any, parts: dict[Any, Any]) -> Any:
     if isinstance(node, list):
         return list(parts.values())
     new = object.__new__(type(node))
-    new.__dict__.update(node.__dict__)
-    new.__dict__.update(parts)
+    new.__dict__ = node.__dict__ | parts
     return new
 
 
 def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[tuple[str, Tensor]]:
     """(dotted path, leaf) in the order of the tree; a shared leaf comes once, under its first name."""
+    if is_leaf(tree):
+        return [("", tree)]
     found: list[tuple[str, Tensor]] = []
-    _find_leaves(tree, "", is_leaf, set(), found)
+    if (parts := children(tree)) is not None:
+        _find_leaves(parts, "", is_leaf, {id(tree)}, found)
     return found
 
 
-def _find_leaves(node: Any, name: str, is_leaf: Callable[[Any], bool], seen: set[int],
+def _find_leaves(parts: dict[Any, Any], path: str, is_leaf: Callable[[Any], bool], seen: set[int],
                  found: list[tuple[str, Tensor]]) -> None:
-    if id(node) in seen:
-        return
-    if is_leaf(node):
-        seen.add(id(node))
-        found.append((name, node))
-    elif (parts := children(node)) is not None:
-        seen.add(id(node))
-        for key, part in parts.items():
-            if not (type(part) in PLAIN or _plain(part)):
-                _find_leaves(part, f"{name}.{key}" if name else str(key), is_leaf, seen, found)
+    for key, part in parts.items():
+        kind = type(part)
+        if kind in PLAIN or id(part) in seen or (kind is tuple and _plain(part)):
+            continue
+        if is_leaf(part):
+            seen.add(id(part))
+            found.append((f"{path}{key}", part))
+        elif kind is not Tensor and (inner := children(part)) is not None:
+            seen.add(id(part))
+            _find_leaves(inner, f"{path}{key}.", is_leaf, seen, found)
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] = is_leaf) -> list[Tensor]:
@@ -103,7 +105,8 @@ def _replaced(node: Any, new: dict[int, Any], done: dict[int, Any]) -> Any:
     parts = children(node)
     if parts is None:
         return node
-    fresh = {key: part if type(part) in PLAIN else _replaced(part, new, done) for key, part in parts.items()}
+    fresh = {key: part if (kind := type(part)) in PLAIN else new.get(id(part), part) if kind is Tensor
+             else _replaced(part, new, done) for key, part in parts.items()}
     container = isinstance(node, (dict, list, tuple))
     same = container and all(fresh[key] is part for key, part in parts.items())
     done[id(node)] = result = node if same else rebuilt(node, fresh)
