@@ -15,6 +15,7 @@ namespace {
 // Measured on Zen 4: 32 KB and 1 MB of cache a core.
 constexpr int64_t depth = 384;               // k in a chain: a strip of 14 rows of float is 21 KB
 constexpr int64_t unit = 16;                 // parts of k begin on lines where a row of a does, so that none is read twice
+constexpr int64_t turn = 8;                  // rows of k that stay near, even 4 KB apart, while strips beside each other are packed
 constexpr int64_t length = 1024;             // k at most before the next tile: a strip is 56 KB, a panel 128 KB
 constexpr int64_t near = 1 << 19;            // bytes of b that a task goes over, strip after strip
 constexpr int64_t breadth = 4096;            // columns of b packed at a time,
@@ -86,11 +87,17 @@ template <class T, class C> struct Product {
   bool inside(int64_t j) const { return panels.columns(j) == panels.pitch(j); }
   bool packed(int64_t j) const { return !b_lies || !inside(j); }
 
-  // Parts of k from p0 on, one behind another.
-  void pack_a(int64_t i, int64_t p0, int64_t p1, C* to) const {
-    const int64_t rows = strips.size(i);
-    for (int64_t p = p0; p < p1; p++, to += strip_size)
-      pack(t, a.p + i * strips.part * a.row + p * deep.part * a.column, a.row, a.column, rows, rows, deep.size(p), to);
+  // Strips i0 <= i < i1, the parts p0 <= p < p1 of k of each one behind another. Where rows of k are read, strips that share their
+  // lines take turns.
+  void pack_a(int64_t i0, int64_t i1, int64_t p0, int64_t p1, int64_t pieces, C* to) const {
+    const int64_t together = a.column == 1 ? deep.part : turn;
+    for (int64_t p = p0; p < p1; p++)
+      for (int64_t k = 0; k < deep.size(p); k += together)
+        for (int64_t i = i0; i < i1; i++) {
+          const int64_t rows = strips.size(i);
+          pack(t, a.p + i * strips.part * a.row + (p * deep.part + k) * a.column, a.row, a.column, rows, rows,
+               std::min(together, deep.size(p) - k), to + ((i - i0) * pieces + p - p0) * strip_size + k * rows);
+        }
   }
   void pack_b(int64_t j, int64_t p0, int64_t p1, C* to) const {
     for (int64_t p = p0; p < p1; p++, to += panel_size)
@@ -156,7 +163,7 @@ template <class T, class C> struct Product {
         const int64_t y = task / grid.down, j0 = q0 + y * n / grid.across, j1 = q0 + (y + 1) * n / grid.across;
         for (int64_t p = p0; p < p1; p += pieces) {
           const int64_t p2 = std::min(p1, p + pieces);
-          for (int64_t i = i0; i < i1 && !a_lies && held != x; i++) pack_a(i, p, p2, own_a + (i - i0) * pieces * strip_size);
+          if (!a_lies && held != x) pack_a(i0, i1, p, p2, pieces, own_a);
           held = p == p0 && p2 == p1 ? x : -1;
           for (int64_t j = j0; j < j1; j += wide) {
             const int64_t j2 = std::min(j1, j + wide);

@@ -53,6 +53,10 @@ struct Sizes {
   }
 };
 
+// Where a pass over n things is at its q-th. Weights seldom fit into a core's cache: each step begins with those that the one before
+// ended with.
+int64_t to_and_fro(int64_t step, int64_t q, int64_t n) { return step % 2 ? n - 1 - q : q; }
+
 // w (gates m, K) for products with rows of K numbers, or, `across`, of m numbers a gate, as panels that lie one after another.
 template <class C> struct Weights {
   const Tile<C>& t = tile<C>();
@@ -89,7 +93,8 @@ template <class C> struct Weights {
 };
 
 template <class C>
-void forward(Cell cell, const Sizes& size, const C* x, const C* w_hx, const C* h, const C* c, const C* w_hh, const C* bias, C* tape, C* kept) {
+void forward(Cell cell, const Sizes& size, const C* x, const C* w_hx, const C* h, const C* c, const C* w_hh, const C* bias, C* tape,
+             C* kept) {
   const int64_t B = size.B, n = size.n, m = size.m, gates = size.gates, parts = kept_by(cell);
   const Weights<C> w(w_hh, m, m, gates, false);
   const std::optional<Weights<C>> w_x = size.in_steps() ? std::optional<Weights<C>>(std::in_place, w_hx, m, n, gates, false) : std::nullopt;
@@ -109,8 +114,8 @@ void forward(Cell cell, const Sizes& size, const C* x, const C* w_hx, const C* h
         const int64_t t = size.time(i);
         const C* from = tape + size.before(i) * B * m;
         C* to = tape + size.after(i) * B * m;
-        for (int64_t j = 0; j < w.panels.count; j++) {
-          const int64_t j0 = j * width, columns = w.panels.columns(j), pitch = w.panels.pitch(j);
+        for (int64_t q = 0; q < w.panels.count; q++) {
+          const int64_t j = to_and_fro(i, q, w.panels.count), j0 = j * width, columns = w.panels.columns(j), pitch = w.panels.pitch(j);
           for (int64_t g = 0; g < gates; g++) {
             const bool apart = cell == Cell::gru && g == 2;
             C* const sum = sums + (apart ? 3 : g) * area;
@@ -142,7 +147,7 @@ void backward(Cell cell, const Sizes& size, const C* kept, const C* tape, const 
   std::copy_n(d + size.last() * B * m, B * m, dh);
   if (dc) std::copy_n(d + (size.T + 1) * B * m, B * m, dc);
   const Cut tasks = size.tasks(w.t.rows);
-  const int64_t area = tasks.part * m;
+  const int64_t area = tasks.part * m, width = w.panels.width;
   parallel_for(tasks.count, 1, [&](int64_t begin, int64_t end) {
     const Buffer<C> slopes(gates * area);
     for (int64_t task = begin; task < end; task++) {
@@ -160,16 +165,16 @@ void backward(Cell cell, const Sizes& size, const C* kept, const C* tape, const 
           for (int64_t g = 0; g < gates; g++) std::fill_n(slopes.p + g * area + (r - r0) * m, m, C(0));
           if (dlast) std::fill_n(dlast + (t * B + r) * m, m, C(0));
         });
-        for (int64_t g = 0; g < gates; g++) {
-          const C* const a = slopes.p + g * area;
-          for (int64_t j = 0; j < w.panels.count; j++)
-            w.product(g, j, rows, w.panels.columns(j), a, m, dh + r0 * m + j * w.panels.width, m, true);
-          if (!w_x) continue;
-          const bool apart = cell == Cell::gru && g == 2;                // where the slopes of the two products differ
-          const int64_t at = t * B + r0;
-          for (int64_t j = 0; j < w_x->panels.count; j++)
-            w_x->product(g, j, rows, w_x->panels.columns(j), apart ? dz + (at * gates + g) * m : a, apart ? gates * m : m,
-                         dx + at * n + j * w_x->panels.width, n, g > 0);
+        const int64_t at = t * B + r0, count = w.panels.count, all = count + (w_x ? w_x->panels.count : 0);
+        for (int64_t q = 0; q < all; q++) {
+          const int64_t j = to_and_fro(i, q, all), k = j - count;
+          for (int64_t g = 0; g < gates; g++) {
+            const C* const a = slopes.p + g * area;
+            if (k < 0) w.product(g, j, rows, w.panels.columns(j), a, m, dh + r0 * m + j * width, m, true);
+            else if (cell == Cell::gru && g == 2)            // where the slopes of the two products differ
+              w_x->product(g, k, rows, w_x->panels.columns(k), dz + (at * gates + g) * m, gates * m, dx + at * n + k * width, n, true);
+            else w_x->product(g, k, rows, w_x->panels.columns(k), a, m, dx + at * n + k * width, n, g > 0);
+          }
         }
       }
     }
