@@ -135,7 +135,7 @@ template <class T> struct Pass {
   Pass(const Problem<T>& p, const Grid& g, const Strips& strips)
       : g(g), taps(int64_t(g[1].taps.size() * g[2].taps.size() * g[3].taps.size())), terms(p.K * taps),
         pitch(strips.rows * terms + tap_tile<C>().lanes),
-        at_once(std::is_same_v<T, C> ? std::clamp<int64_t>(depth / std::max<int64_t>(1, taps), 1, std::max<int64_t>(1, p.K)) : p.K),
+        at_once(std::is_same_v<T, C> ? Cut(p.K, std::max<int64_t>(1, depth / std::max<int64_t>(1, taps))).part : p.K),
         kernel(p.groups * strips.count * pitch) {
     pack_kernel(p, g, strips, terms, pitch, kernel.p);
   }

@@ -235,7 +235,9 @@ void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_row, int64_t
 // What is copied of one channel of one image for a block, from places relative to the channel.
 struct Copies {
   struct Piece { int64_t from, to, rows, n; };
+  struct Margin { int64_t at, n, rows; };    // n zeros in each of these rows
   std::vector<Piece> pieces;
+  std::vector<Margin> margins;
   int64_t from_row, step, to_row, to_image;
 
   Copies(const Grid& g, const Block& b)
@@ -245,11 +247,29 @@ struct Copies {
         for (size_t k = 0; k < g[3].residues.size(); k++) {
           const Inside d(g[1], b.begin[1], b.wide[1], g[1].residues[i]), h(g[2], b.begin[2], b.wide[2], g[2].residues[j]);
           const Inside w(g[3], b.begin[3], b.wide[3], g[3].residues[k]);
-          if (h.count() * w.count() > 0)
-            for (int64_t q = d.low; q < d.high; q++)
-              pieces.push_back({((d.from + (q - d.low) * g[1].step) * g[2].in + h.from) * g[3].in + w.from,
-                                b.at_residue(g, int64_t(i), int64_t(j), int64_t(k)) + b.flat(0, q, h.low, w.low), h.count(), w.count()});
+          const bool any = h.count() * w.count() > 0;
+          for (int64_t q = 0; q < b.wide[1]; q++) {
+            const int64_t to = b.at_residue(g, int64_t(i), int64_t(j), int64_t(k)) + b.flat(0, q, 0, 0);
+            if (!any || q < d.low || q >= d.high) {
+              add_margin(to, b.wide[2] * to_row, 1);
+              continue;
+            }
+            pieces.push_back({((d.from + (q - d.low) * g[1].step) * g[2].in + h.from) * g[3].in + w.from, to + h.low * to_row + w.low,
+                              h.count(), w.count()});
+            add_margin(to, h.low * to_row, 1);
+            add_margin(to + h.low * to_row, w.low, h.count());
+            add_margin(to + h.low * to_row + w.high, to_row - w.high, h.count());
+            add_margin(to + h.high * to_row, (b.wide[2] - h.high) * to_row, 1);
+          }
         }
+  }
+  void add_margin(int64_t at, int64_t n, int64_t rows) {
+    if (n > 0) margins.push_back({at, n, rows});
+  }
+  template <class C> void clear(C* out) const {
+    for (const Margin& m : margins)
+      for (int64_t r = 0; r < m.rows; r++)
+        for (C *p = out + m.at + r * to_row, *end = p + m.n; p != end; p++) *p = C(0);
   }
   // Whether that is all of the `size` elements of an image.
   bool all_inside(int64_t size) const {
@@ -261,16 +281,18 @@ struct Copies {
   }
 };
 
-// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them, zero outside of x.
+// Channels of x (images, channels, D, H, W), from the one that x points to, as the block needs them.
 template <class T, class C>
 void lay_out(const Grid& g, const Block& b, const T* x, int64_t channels, int64_t x_channels, C* out) {
   const Copies copies(g, b);
-  const int64_t plane = g[1].in * g[2].in * g[3].in, size = channels * b.channel;
-  const int64_t written = copies.all_inside(b.channel / b.wide[0]) ? size : 0;
-  std::fill_n(out + written, size + slack - written, C(0));
+  const int64_t plane = g[1].in * g[2].in * g[3].in;
   for (int64_t c = 0; c < channels; c++)
-    for (int64_t n = 0; n < b.wide[0]; n++)
-      copies.run(x + ((b.begin[0] + n) * x_channels + c) * plane, out + c * b.channel + n * copies.to_image);
+    for (int64_t n = 0; n < b.wide[0]; n++) {
+      C* const to = out + c * b.channel + n * copies.to_image;
+      copies.clear(to);
+      copies.run(x + ((b.begin[0] + n) * x_channels + c) * plane, to);
+    }
+  std::fill_n(out + channels * b.channel, slack, C(0));
 }
 
 }  // namespace chainrule::conv
