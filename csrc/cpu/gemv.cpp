@@ -34,6 +34,7 @@ template <class T>
 void gemv(int64_t n, int64_t K, Matrix<T> a, const T* v, int64_t v_step, compute_t<T>* y, int64_t y_step, bool add) {
   using C = compute_t<T>;
   constexpr bool plain = !std::is_same_v<T, C>;
+  const bool far = n * K > last_cache() / int64_t(sizeof(T));
   if constexpr (!plain)
     if (a.column == 1 && v_step == 1)
       return parallel_for(n, 1 + task_work / (K + 1), [&](int64_t begin, int64_t end) {
@@ -47,7 +48,7 @@ void gemv(int64_t n, int64_t K, Matrix<T> a, const T* v, int64_t v_step, compute
       C sum[width];
       std::fill_n(sum, m, C(0));
       if constexpr (plain) add_columns(m, K, part, v, v_step, sum);
-      else if (a.row == 1) products<C>().add_rows(K, v, v_step, part.p, a.column, m, sum);
+      else if (a.row == 1) products<C>().add_rows(K, v, v_step, part.p, a.column, m, far, sum);
       else add_columns(m, K, part, v, v_step, sum);
       for (int64_t j = 0; j < m; j++) { C& out = y[(first + j) * y_step]; out = sum[j] + (add ? out : C(0)); }
     }

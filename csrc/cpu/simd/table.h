@@ -17,10 +17,10 @@ template <class T> struct Tile {
   void (*pack)(const T* from, ptrdiff_t across, ptrdiff_t along, int64_t n, ptrdiff_t pitch, int64_t K, T* to);
 };
 
-// Products with a vector: Σ x[k] y[k], and y[j] += Σ v[r v_step] a[r a_row + j] over r < rows.
+// Products with a vector: Σ x[k] y[k], and y[j] += Σ v[r v_step] a[r a_row + j] over r < rows; a may be `far`, in memory.
 template <class T> struct VectorProducts {
   T (*dot)(const T* x, const T* y, int64_t n);
-  void (*add_rows)(int64_t rows, const T* v, ptrdiff_t v_step, const T* a, ptrdiff_t a_row, int64_t n, T* y);
+  void (*add_rows)(int64_t rows, const T* v, ptrdiff_t v_step, const T* a, ptrdiff_t a_row, int64_t n, bool far, T* y);
 };
 
 // For convolution, with operands read in place: c (rows x columns) = first[row] + or, without `first`, += Σ a[k][row]
