@@ -198,6 +198,8 @@ inline Slot<const Tensor&, const Tensor&, const Tensor&, const Tensor&, Tensor&>
 
 // a (batch, M, K) @ b (batch, K, N) -> y row-major; a and b of any strides
 inline Binary matmul{"matmul"};
+// y (M, N) = x wᵀ + b: float32 or float64, x (M, K), w (N, K), b (N), of any strides but b
+inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&> linear{"linear"};
 
 // convolution: x (N, C, D, H, W), w (O, C / groups, kd, kh, kw), z (N, O, D', H', W'), all row-major; b (O) or none
 inline Slot<const Tensor&, const Tensor&, const Tensor&, Tensor&, const Windows&> conv{"conv"};                      // x, w, b -> z

@@ -74,6 +74,7 @@ template <class T, class C> struct Product {
   Panels panels;
   bool a_lies, b_lies;
   int64_t strip_size, panel_size;
+  const C* plus = nullptr;                   // whole panels of a row that each row of c gets in the end
 
   Product(const Tile<C>& t, int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, C* c, int64_t c_row, bool add)
       : t(t), a(a), b(b), c(c), c_row(c_row), add(add), half(!add && mirrored(M, N, a, b)), strips(M, t.rows), deep(K, depth, unit),
@@ -121,6 +122,8 @@ template <class T, class C> struct Product {
                 [&](C* to, int64_t row, bool sum) {
       for (int64_t p = p0; p < p1; p++, x.p += x.piece, y.p += y.piece, sum = true)
         tile(deep.size(p), x.p, x.row, x.step, y.p, y.step, to, row, sum);
+      static constexpr C one = 1;
+      if (plus && p1 == deep.count) tile(1, &one, 0, 0, plus + j * panels.width, 0, to, row, true);      // while it is near
     });
   }
   void run() const {
@@ -219,6 +222,23 @@ void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T
   Product<T, C>(tile<C>(), M, N, K, a, b, c, c_row, add).run();
 }
 
+template <class T> void gemm_plus(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, const T* plus, T* c, int64_t c_row) {
+  if (M <= 1 || N <= 1 || K == 0 || mirrored(M, N, a, b)) {
+    gemm(M, N, K, a, b, c, c_row);
+    for (int64_t i = 0; i < M; i++)
+      for (int64_t j = 0; j < N; j++) c[i * c_row + j] += plus[j];
+    return;
+  }
+  Product<T, T> product(tile<T>(), M, N, K, a, b, c, c_row, false);
+  const int64_t whole = product.panels.count * product.panels.width;
+  const Buffer<T> row(whole);
+  std::fill(std::copy_n(plus, N, row.p), row.p + whole, T(0));
+  product.plus = row.p;
+  product.run();
+}
+
+template void gemm_plus(int64_t, int64_t, int64_t, Matrix<float>, Matrix<float>, const float*, float*, int64_t);
+template void gemm_plus(int64_t, int64_t, int64_t, Matrix<double>, Matrix<double>, const double*, double*, int64_t);
 template void gemm(int64_t, int64_t, int64_t, Matrix<float>, Matrix<float>, float*, int64_t, bool);
 template void gemm(int64_t, int64_t, int64_t, Matrix<double>, Matrix<double>, double*, int64_t, bool);
 template void gemm(int64_t, int64_t, int64_t, Matrix<float16>, Matrix<float16>, float*, int64_t, bool);

@@ -17,5 +17,7 @@ template <class T> struct Matrix {
 // depend on the number of threads. Where b is aᵀ, the same elements seen the other way, half of the work is left out.
 template <class T>
 void gemm(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, compute_t<T>* c, int64_t c_row, bool add = false);
+// c = a b + a row `plus` (N) added to each of its rows, for float and double.
+template <class T> void gemm_plus(int64_t M, int64_t N, int64_t K, Matrix<T> a, Matrix<T> b, const T* plus, T* c, int64_t c_row);
 
 }  // namespace chainrule

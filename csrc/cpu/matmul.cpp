@@ -53,7 +53,17 @@ void matmul(const Tensor& a, const Tensor& b, Tensor& y) {
   });
 }
 
+void linear(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  const auto go = [&](auto tag) {
+    using T = decltype(tag);
+    const Matrix<T> left{x.data<T>(), x.stride(0), x.stride(1)}, right{w.data<T>(), w.stride(1), w.stride(0)};
+    gemm_plus(y.dim(0), y.dim(1), x.dim(1), left, right, b.data<T>(), y.data<T>(), y.dim(1));
+  };
+  y.dtype() == DType::float32 ? go(float()) : go(double());
+}
+
 const Fill filled(kernel::matmul, Device::cpu, matmul);
+const Fill linear_filled(kernel::linear, Device::cpu, linear);
 
 }  // namespace
 }  // namespace chainrule

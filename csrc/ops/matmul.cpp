@@ -74,9 +74,15 @@ Tensor linear(const Tensor& x0, const Tensor& w0, const Tensor& b0) {
   const int64_t M = count(shape);
   shape.push_back(N);
   Tensor y = b ? output(op, shape, t, {x, w, b}) : output(op, shape, t, {x, w});
-  Tensor out = reshape(y.detached(), {1, M, N});
-  kernel::matmul(y.device(), reshape(x.detached(), {1, M, K}), transposed(reshape(w.detached(), {1, N, K})), out);
-  if (b) kernel::add(y.device(), out, broadcast_to(b.detached(), out.shape()), out);
+  const bool whole = (t == DType::float32 || t == DType::float64) && kernel::linear.column[int(y.device())];
+  if (b && whole) {
+    Tensor out = reshape(y.detached(), {M, N});
+    kernel::linear(y.device(), reshape(x.detached(), {M, K}), w.detached(), contiguous(b.detached()), out);
+  } else {
+    Tensor out = reshape(y.detached(), {1, M, N});
+    kernel::matmul(y.device(), reshape(x.detached(), {1, M, K}), transposed(reshape(w.detached(), {1, N, K})), out);
+    if (b) kernel::add(y.device(), out, broadcast_to(b.detached(), out.shape()), out);
+  }
   link(y, x, [w](const Tensor& v) { return linear(v, w, {}); }, [w](const Tensor& d) { return matmul(d, w); });
   link(y, w, [x](const Tensor& v) { return linear(x, v, {}); }, [=](const Tensor& d) {
     return matmul(transpose(reshape(d, {M, N}), 0, 1), reshape(x, {M, K}));
