@@ -207,12 +207,22 @@ Image windows_of(const Tensor& x, int64_t top, int64_t left) {
 
 }  // namespace
 
+// Taps of all windows of an axis that lie inside of x.
+static int64_t taps_inside(const WindowAxis& a) {
+  int64_t n = 0;
+  for (int64_t k = 0; k < a.size; k++)         // window p reads p + k - before
+    n += std::max<int64_t>(0, std::min(a.out, a.in + a.before - k) - std::max<int64_t>(0, a.before - k));
+  return n;
+}
+
 bool by_winograd(const Tensor& x, const Tensor& w, const Windows& windows, int64_t least_tiles) {
   constexpr int64_t least_channels = 32;
   const auto& [depth, height, width] = windows.axis;
   const auto fits = [](const WindowAxis& a) { return a.size == 3 && a.stride == 1 && a.dilation == 1 && a.before >= 0 && a.before <= 2; };
   return x.dtype() == DType::float32 && windows.groups == 1 && depth.size == 1 && depth.in == 1 && depth.out == 1 && fits(height) &&
          fits(width) && w.dim(0) >= least_channels && w.dim(1) >= least_channels &&
+         // a tile is 36 products: in planes of two or three pixels a side fewer taps lie inside
+         taps_inside(height) * taps_inside(width) > 36 * up(height.out, 4) * up(width.out, 4) &&
          TileGrid(x.dim(0), windows, &WindowAxis::out).count() >= least_tiles;
 }
 
