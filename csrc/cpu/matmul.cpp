@@ -48,7 +48,7 @@ void matmul(const Tensor& a, const Tensor& b, Tensor& y) {
   each_number(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_integral_v<T>) plain<T>(a, b, y);
-    else if (y.dim(1) * y.dim(2) * a.dim(2) <= 512) plain<T>(a, b, y);   // packing would cost more than it saves
+    else if (y.dim(1) * y.dim(2) * a.dim(2) <= 256) plain<T>(a, b, y);   // packing would cost more than it saves
     else packed<T>(a, b, y);
   });
 }
