@@ -21,8 +21,8 @@ def cases(peers, rng, tiny):
         "sum of rows": (lambda: cr.sum(a, 1), lambda: x.sum(1), lambda: s.sum(1), 1),
         "sum of columns": (lambda: cr.sum(a, 0), lambda: x.sum(0), lambda: s.sum(0), 1),
     }
-    notes = {"sum of rows": "both are bound by reading the third-level cache: bare loads take 0.9 of the time; "
-                            "more rows at a time and asking further ahead lost"}
+    notes = {"sum of rows": "both are bound by reading the third-level cache: bare loads take 0.9 of the "
+                            "time; more rows at a time and asking further ahead lost"}
     for name, (ours, numpy, theirs, passes) in work.items():
         theirs = pick(peers, numpy=numpy, torch=theirs, jax=compiled.get(name))
         yield Case(f"{name} {rows}x2048", ours, theirs, moved=passes * a.nbytes, note=notes.get(name, ""))
