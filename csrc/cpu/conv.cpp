@@ -63,7 +63,8 @@ struct Strips {
 };
 
 // The kernel as the tile reads it: for each strip of output channels and each tap, `rows` numbers; strips are `pitch` apart.
-template <class T, class C> void pack_kernel(const Problem<T>& p, const Grid& g, const Strips& strips, int64_t terms, int64_t pitch, C* out) {
+template <class T, class C>
+void pack_kernel(const Problem<T>& p, const Grid& g, const Strips& strips, int64_t terms, int64_t pitch, C* out) {
   const int64_t rows = strips.rows, size = p.size[0] * p.size[1] * p.size[2];
   const bool in_order = p.k_step == size && terms == p.K * size;         // all taps of the forward grid, as they lie
   parallel_for(p.groups * strips.count, 1 + grain / (1 + rows * terms), [&](int64_t begin, int64_t end) {
@@ -154,8 +155,8 @@ template <class T> struct Pass {
       lay_out(g, b, p.from + (group * p.K + k) * p.from_plane, n, p.from_channels, x.p);
       for (int64_t s = s0; s < s1; s++)
         for (const TileOf& t : tiles.tiles)
-          one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps, kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p,
-                   offset.data(), k > 0 ? nullptr : first + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
+          one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps,
+                   kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p, offset.data(), k > 0 ? nullptr : first + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
                    p.to + (group * p.M + s * rows) * p.to_plane);
     } while ((k += at_once) < p.K);
   }
