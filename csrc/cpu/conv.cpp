@@ -156,7 +156,8 @@ template <class T> struct Pass {
       for (int64_t s = s0; s < s1; s++)
         for (const TileOf& t : tiles.tiles)
           one_tile(tile, rows, std::min(rows, p.M - s * rows), n * taps,
-                   kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p, offset.data(), k > 0 ? nullptr : first + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
+                   kernel.p + (group * strips.count + s) * pitch + k * taps * rows, x.p, offset.data(),
+                   k > 0 ? nullptr : first + (group * strips.count + s) * rows, tiles, t, p.to_plane, g[3].out_step,
                    p.to + (group * p.M + s * rows) * p.to_plane);
     } while ((k += at_once) < p.K);
   }
