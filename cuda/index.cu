@@ -111,7 +111,7 @@ template <template <class> class Kind> void join_at(const char* op, const Tensor
 void index_add(const Tensor& d, const Tensor& index, Tensor& y) { join_at<Plus>("index_add", d, index, y, false); }
 void index_max(const Tensor& d, const Tensor& index, Tensor& y) { join_at<Larger>("segment_max", d, index, y, false); }
 void scatter_add_along_axis(const Tensor& d, const Tensor& index, Tensor& y) {
-  kernel::fill(Device::cuda, y, 0, 0);
+  check_cuda("scatter_add", cudaMemsetAsync(y.bytes(), 0, size_t(y.size() * itemsize(y.dtype())), stream()));
   join_at<Plus>("scatter_add", d, index, y, true);
 }
 
