@@ -43,7 +43,24 @@ void matmul(const Tensor& a, const Tensor& b, Tensor& y) {
   });
 }
 
+// The bias joins a sum on its way out.
+template <class C> struct Biased {
+  C* y;
+  const C* bias;
+  int64_t N;
+  __device__ void operator()(int64_t, int64_t i, int64_t j, C sum) const { y[i * N + j] = sum + bias[j]; }
+};
+void linear(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  const auto go = [&](auto zero) {
+    using C = decltype(zero);
+    multiply_any<C>("linear", Lines<C>{x.data<C>(), 0, x.stride(0), x.stride(1)}, Lines<C>{w.data<C>(), 0, w.stride(0), w.stride(1)},
+                    Biased<C>{y.data<C>(), b.data<C>(), y.dim(1)}, ProductSize{1, y.dim(0), y.dim(1), x.dim(1), 1});
+  };
+  y.dtype() == DType::float64 ? go(double()) : go(float());
+}
+
 const Fill filled(kernel::matmul, Device::cuda, matmul);
+const Fill linear_filled(kernel::linear, Device::cuda, linear);
 
 }  // namespace
 }  // namespace chainrule

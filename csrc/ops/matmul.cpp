@@ -74,8 +74,7 @@ Tensor linear(const Tensor& x0, const Tensor& w0, const Tensor& b0) {
   const int64_t M = count(shape);
   shape.push_back(N);
   Tensor y = b ? output(op, shape, t, {x, w, b}) : output(op, shape, t, {x, w});
-  const bool whole = (t == DType::float32 || t == DType::float64) && kernel::linear.column[int(y.device())];
-  if (b && whole) {
+  if (b && (t == DType::float32 || t == DType::float64)) {
     Tensor out = reshape(y.detached(), {M, N});
     kernel::linear(y.device(), reshape(x.detached(), {M, K}), w.detached(), contiguous(b.detached()), out);
   } else {
