@@ -104,9 +104,10 @@ Tensor join_heads(const Tensor& x) {
   return reshape(t, s);
 }
 Tensor part(const Tensor& z, int64_t i) {
+  const int64_t width = z.dim(-1) / 3;
   Shape start = Shape::filled(z.ndim(), 0), size = z.shape();
-  size[-1] /= 3;
-  start[-1] = i * size[-1];
+  size[z.ndim() - 1] = width;
+  start[z.ndim() - 1] = i * width;
   return slice(z, start, size, Shape::filled(z.ndim(), 1));
 }
 // Part i of `of` beside each other in the rows of x (..., T, width), as (batch, heads, T, m).
