@@ -271,11 +271,6 @@ struct Copies {
       for (int64_t r = 0; r < m.rows; r++)
         for (C *p = out + m.at + r * to_row, *end = p + m.n; p != end; p++) *p = C(0);
   }
-  // Whether that is all of the `size` elements of an image.
-  bool all_inside(int64_t size) const {
-    for (const Piece& p : pieces) size -= p.rows * p.n;
-    return size == 0;
-  }
   template <class T, class C> void run(const T* x, C* out) const {
     for (const Piece& p : pieces) copy_rows(p.rows, p.n, x + p.from, from_row, step, out + p.to, to_row);
   }
